@@ -1,0 +1,1 @@
+"""Build: from photos to a verdict on a model."""

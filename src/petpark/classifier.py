@@ -1,0 +1,155 @@
+"""The one classifier: from the bytes of a photo to a prediction, by the packaged ONNX file. No torch.
+
+Contract of the file: input `image` uint8 [N, S, S, 3] RGB; outputs `probabilities` float32 [N, K] and `embedding`
+float32 [N, <=128]; metadata `petpark` (JSON, see `ModelCard`).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from petpark import images
+from petpark.errors import ModelError
+
+METADATA: Final = "petpark"
+INPUT: Final = "image"
+OUTPUTS: Final = ("probabilities", "embedding")
+_BATCH: Final = 64
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says about itself."""
+
+    labels: tuple[str, ...]
+    image_size: int
+    threshold: float
+    """Below this confidence an answer counts as unsure."""
+    architecture: str
+    variant: str
+    data: str
+    """Fingerprint of the split that it was trained on."""
+    code: str
+    """Fingerprint of the code that trained and packaged it."""
+    preprocessing: str = images.PREPROCESSING
+
+    def dump(self) -> str:
+        """The card as JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the classifier says about one photo."""
+
+    label: str
+    confidence: float
+    unsure: bool
+    probabilities: dict[str, float]
+
+
+class Classifier:
+    """Turns photos into predictions; safe to share between threads.
+
+    Args:
+        model: path of a packaged ONNX file.
+        threads: threads of one call; 0 takes all cores.
+
+    Raises:
+        ModelError: no such file, no ONNX, or not a file that petpark packaged.
+    """
+
+    def __init__(self, model: str | os.PathLike[str], threads: int = 0) -> None:
+        path = Path(model)
+        self._session = _open(path, threads)
+        self.card = _card(self._session, path)
+        self.labels = self.card.labels
+        self.size = self.card.image_size
+
+    def predict(self, photo: bytes) -> Prediction:
+        """Classify one photo given as the bytes of a file.
+
+        Raises:
+            images.ImageError: the photo cannot be used, and why.
+        """
+        return self.predict_many([photo])[0]
+
+    def predict_many(self, photos: Iterable[bytes]) -> list[Prediction]:
+        """Classify photos given as the bytes of files.
+
+        Raises:
+            images.ImageError: a photo cannot be used, and why.
+        """
+        prepared = [self.prepare(photo) for photo in photos]
+        if not prepared:
+            return []
+        return self.answers(self.run(np.stack(prepared))[0])
+
+    def prepare(self, photo: bytes) -> images.Pixels:
+        """Turn the bytes of a photo into what the model sees, uint8 [S, S, 3].
+
+        Raises:
+            images.ImageError: the photo cannot be used, and why.
+        """
+        return images.prepare(images.decode(photo, min_side=self.size).pixels, self.size)
+
+    def run(self, pixels: images.Pixels) -> tuple[Probabilities, NDArray[np.float32]]:
+        """Run the model.
+
+        Args:
+            pixels: uint8 [N, S, S, 3], prepared.
+
+        Returns:
+            probabilities [N, K] and embeddings [N, E].
+        """
+        steps = range(0, len(pixels), _BATCH)
+        parts = [self._session.run(OUTPUTS, {INPUT: pixels[i : i + _BATCH]}) for i in steps]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def answers(self, probabilities: Probabilities) -> list[Prediction]:
+        """Turn probabilities [N, K] into predictions."""
+        return [self._answer(row) for row in probabilities.tolist()]
+
+    def _answer(self, row: Sequence[float]) -> Prediction:
+        best = max(range(len(row)), key=row.__getitem__)
+        return Prediction(
+            self.labels[best], row[best], row[best] < self.card.threshold, dict(zip(self.labels, row, strict=True))
+        )
+
+
+def _open(path: Path, threads: int) -> ort.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: fetch it with `dvc pull {path}`, or make it with `make run`.")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - onnxruntime raises a class of its own for each kind of damage
+        raise ModelError(f"{path} is no ONNX model that can be run ({str(error).splitlines()[0][:200]}).") from None
+
+
+def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    names = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
+    if text is None or not {INPUT, *OUTPUTS} <= names:
+        raise ModelError(f"{path} was not packaged by petpark: make it with `dvc repro package`.")
+    try:
+        values: dict[str, Any] = json.loads(text)
+        card = ModelCard(**{**values, "labels": tuple(values["labels"])})
+    except (ValueError, TypeError, KeyError):
+        raise ModelError(f"{path} carries metadata that this version does not read: package it again.") from None
+    if card.preprocessing != images.PREPROCESSING:
+        raise ModelError(
+            f"{path} wants preprocessing '{card.preprocessing}'; this version does {images.PREPROCESSING}."
+        )
+    return card

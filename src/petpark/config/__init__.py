@@ -1,0 +1,1 @@
+"""Settings, read into frozen types; an unknown key is an error."""
