@@ -4,6 +4,7 @@ JPEG, the everyday case, is decoded by libjpeg-turbo, strictly: damage inside th
 blocks. Pillow reads the rest.
 """
 
+import importlib
 import io
 import struct
 from typing import Final, NamedTuple
@@ -20,18 +21,21 @@ Pixels = NDArray[np.uint8]  # [H, W, 3], RGB
 PREPROCESSING: Final = "squash-bilinear/1"  # named in every model: the picture as a whole, squashed to a square
 THUMBNAIL: Final = 32
 MAX_PIXELS: Final = 50_000_000
+MAX_BYTES: Final = 64 << 20
 MIN_SIDE: Final = 16
 MAX_SHAPE: Final = 20
 _ORIENTATION: Final = 0x0112
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
-Image.init()
+for _kind in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):  # all that Pillow knows would take five times as long
+    importlib.import_module(f"PIL.{_kind}ImagePlugin")
 Image.MAX_IMAGE_PIXELS = None  # `check_size` is stricter, and says so in our words
 
 REASONS: Final = {
     "empty": "no bytes",
     "not-an-image": "not a photo in a format that petpark reads (JPEG, PNG, WebP, GIF, BMP, TIFF)",
     "damaged": "the image data is cut short or broken",
+    "too-many-bytes": f"the file is larger than {MAX_BYTES >> 20} MiB; not decoded",
     "too-many-pixels": "more pixels than `ingest.max_megapixels` allows; not decoded",
     "too-small": f"a side is shorter than {MIN_SIDE} pixels",
     "extreme-shape": f"one side is more than {MAX_SHAPE} times the other",
@@ -97,20 +101,31 @@ def encode(pixels: Pixels, quality: int = 85) -> bytes:
 
 def properties(thumbnail: Pixels) -> Properties:
     """Measure brightness and contrast (mean and deviation of the luma) and saturation (mean of max - min)."""
-    luma = luminance(thumbnail)
-    spread = thumbnail.max(axis=2) - thumbnail.min(axis=2)
-    return Properties(*(round(float(value) / 255, 5) for value in (luma.mean(), luma.std(), spread.mean())))
+    luma = _luma(thumbnail) / 1000
+    red, green, blue = thumbnail[..., 0], thumbnail[..., 1], thumbnail[..., 2]
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    mean = luma.sum() / luma.size
+    deviation = np.sqrt(np.square(luma - mean).sum() / luma.size)
+    return Properties(*(round(float(value) / 255, 5) for value in (mean, deviation, spread.sum() / spread.size)))
 
 
 def luminance(pixels: Pixels) -> NDArray[np.float32]:
     """Return the luma of RGB pixels (ITU-R BT.601), [H, W], 0 to 255."""
-    luma: NDArray[np.float32] = np.dot(pixels.astype(np.float32), np.array([0.299, 0.587, 0.114], np.float32))
+    return (_luma(pixels) / 1000).astype(np.float32)
+
+
+def _luma(pixels: Pixels) -> NDArray[np.float64]:
+    """Thousandths of the luma: whole numbers, so that no order of adding them changes a bit of a hash."""
+    luma: NDArray[np.float64] = np.dot(pixels.astype(np.float64), _BT601)
     return luma
 
 
-def _dct_rows(size: int, rows: int) -> NDArray[np.float32]:
+_BT601: Final = np.array([299.0, 587.0, 114.0])
+
+
+def _dct_rows(size: int, rows: int) -> NDArray[np.float64]:
     frequency, place = np.arange(rows)[:, None], np.arange(size)[None, :]
-    return np.cos(np.pi * frequency * (2 * place + 1) / (2 * size)).astype(np.float32)
+    return np.asarray(np.rint(1024 * np.cos(np.pi * frequency * (2 * place + 1) / (2 * size))))
 
 
 _DCT: Final = _dct_rows(THUMBNAIL, 8)
@@ -120,10 +135,11 @@ def perceptual_hash(thumbnail: Pixels) -> int:
     """Hash what a photo looks like into 64 bits; near-duplicates differ in few of them.
 
     The signs of the 8 x 8 lowest frequencies of the 32 x 32 thumbnail's cosine transform against their median
-    (pHash: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010).
+    (pHash: C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010). All in whole numbers
+    below 2**53: every machine computes the same bits, and a photo of one colour has no noise to hash.
     """
-    low = _DCT @ luminance(thumbnail) @ _DCT.T
-    bits = low.ravel() > np.median(low.ravel()[1:])
+    low = (_DCT @ _luma(thumbnail) @ _DCT.T).ravel()
+    bits = low > np.sort(low[1:])[31]
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
@@ -163,12 +179,12 @@ def _decode_other(data: bytes, max_pixels: int) -> Decoded:
             check_size(*image.size, max_pixels)
             kind, turned = str(image.format), image.getexif().get(_ORIENTATION, 1)
             pixels = np.array(_rgb(image))
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise ImageError("not-an-image") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error, OverflowError) as error:
-        raise ImageError("damaged", str(error)[:100]) from None  # what Pillow raises on broken files
+    except Exception as error:  # noqa: BLE001 - on broken files Pillow's readers raise whatever they stumble over
+        raise ImageError("damaged", str(error)[:100]) from None
     pixels = _upright(pixels, turned if isinstance(turned, int) else 1)
     return Decoded(pixels, pixels.shape[1], pixels.shape[0], kind)
 
@@ -191,10 +207,21 @@ def jpeg_orientation(data: bytes) -> int:
 
     Read by hand (EXIF 2.32, section 4.6): opening each photo a second time in Pillow costs as much as decoding it.
     """
-    start = data.find(b"Exif\x00\x00", 0, 65536)
-    if start < 0:
-        return 1
-    tiff = data[start + 6 : start + 6 + 65536]
+    place = 2
+    while (marker := data[place : place + 2])[:1] == b"\xff" and marker != _SCAN:
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == _APP1 and data[place + 4 : place + 10] == b"Exif\x00\x00":
+            return _tiff_orientation(data[place + 10 : end])
+        place = place + 1 if marker == _FILL else end
+    return 1
+
+
+_SCAN: Final = b"\xff\xda"
+_APP1: Final = b"\xff\xe1"
+_FILL: Final = b"\xff\xff"
+
+
+def _tiff_orientation(tiff: bytes) -> int:
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1

@@ -19,6 +19,7 @@ TRAINING = REPORTS / "training"
 VALIDATION = REPORTS / "validation.json"
 PACKAGE = REPORTS / "package.json"
 EVALUATION = REPORTS / "evaluation.json"
+COMPARISON = REPORTS / "comparison.json"
 PREDICTIONS = REPORTS / "predictions.parquet"
 
 SCRATCH = Path(".petpark")  # checkpoints and caches: ours to lose, never an output of a stage

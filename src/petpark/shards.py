@@ -1,8 +1,9 @@
 """Manifests and shards: what ingest writes and everything else reads (Parquet)."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -55,7 +56,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 class ShardWriter:
-    """Writes stored photos into numbered Parquet parts of at most 64 MB.
+    """Writes stored photos into numbered Parquet parts of at most 64 MB; a context manager that closes itself.
 
     Args:
         folder: where the parts go; made if it is missing.
@@ -70,15 +71,26 @@ class ShardWriter:
         self._photos: list[bytes] = []
         self._file: pq.ParquetWriter | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        elif self._file is not None:  # on a full disk, say: the file is lost, and its end cannot be written either
+            with suppress(OSError, pa.ArrowInvalid):
+                self._file.close()
+
     def add(self, photo_id: str, jpeg: bytes) -> tuple[int, int]:
         """Append a photo and return its place: (part, row)."""
-        if self._file is None or self._size + len(jpeg) > PART_BYTES:
+        size = len(photo_id) + len(jpeg) + 8  # Parquet puts the length before each value
+        if self._file is None or self._size + size > PART_BYTES:
             self._next_part()
         place = (self._part, self._row)
         self._ids.append(photo_id)
         self._photos.append(jpeg)
         self._row += 1
-        self._size += len(jpeg)
+        self._size += size
         if len(self._ids) == GROUP_ROWS:
             self._flush()
         return place

@@ -41,6 +41,8 @@ class PackagePolicy(Settings):
 
     max_int8_loss: float = Field(0.005, ge=0, le=1)
     """Accuracy on the validation side that int8 may lose against fp32."""
+    min_int8_agreement: float = Field(0.95, ge=0, le=1)
+    """Share of golden rows to which int8 must give the label that fp32 gives."""
     max_parity_error: float = Field(0.001, ge=0, le=1)
     """Largest difference of a probability between torch and the fp32 file on the golden rows."""
     max_ingest_shift: float = Field(0.25, ge=0, le=1)
@@ -76,7 +78,7 @@ class BuildPolicy(Settings):
     min_recall: float = Field(0.75, ge=0, le=1)
     """Recall of the worst label."""
     max_recall_gap: float = Field(0.08, ge=0, le=1)
-    """Difference between the best and the worst label's recall, where it is credible."""
+    """Difference between the best and the worst label's recall, where chance does not explain it."""
     max_rate_ratio: float = Field(1.15, ge=1)
     """How much more or less often than in truth a label may be predicted, where it is credible."""
     max_calibration_error: float = Field(0.15, ge=0, le=1)

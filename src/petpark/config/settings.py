@@ -30,7 +30,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: run this from the repository's root, or restore the file.") from None
     except YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        words = " ".join(str(error).split()).partition(" To suppress this check")[0]
+        raise SettingsError(f"{path} is not YAML: {words}") from None
     if not isinstance(value, Mapping):
         raise SettingsError(f"{path} must hold settings by name, and holds {type(value).__name__}.")
     return dict(value)
@@ -45,14 +46,17 @@ def parse(kind: type[S], value: Any, where: str) -> S:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a typo explains the rest
+        first, key = errors[0], ".".join(str(part) for part in errors[0]["loc"])
         if first["type"] == "extra_forbidden":
             raise SettingsError(
                 f"{where}: unknown key '{key}'. Remove it, or correct its name (docs/parameters.md lists all)."
             ) from None
+        if first["type"] == "missing":
+            raise SettingsError(f"{where}: '{key}' is missing. docs/parameters.md says what it may be.") from None
         raise SettingsError(
-            f"{where}: '{key}': {first['msg']} (found {first['input']!r}). docs/parameters.md says what is possible."
+            f"{where}: '{key}': {first['msg']} (found {repr(first['input'])[:80]}). "
+            "docs/parameters.md says what is possible."
         ) from None
 
 

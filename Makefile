@@ -1,0 +1,89 @@
+# The one vocabulary of tasks, for a person, a hook and CI alike; `make help` lists it.
+# A machine needs git, make and Python 3.11 to 3.13; the rest comes into .venv, in the versions of requirements.lock.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# All tasks share one environment.
+.NOTPARALLEL:
+
+BIN := .venv/bin
+GROUPS := data train test dev
+PYTHONS := >=3.11,<3.14
+TREE := tests/test_documents.py tests/test_import_graph.py tests/test_repository.py tests/test_requirements.py
+# The stages of dvc.yaml call `petpark` by its name.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Each stage is a process of its own: where Python may not keep what it compiles, torch alone costs it seconds.
+export PYTHONDONTWRITEBYTECODE :=
+
+# A uv on the PATH serves if it knows dependency groups; otherwise .venv brings its own.
+UV = $(shell uv pip install --help 2>/dev/null | grep -q -e '--group' && echo uv || echo $(BIN)/uv)
+# --no-config: `exclude-dependencies` keeps the GPU's wheels out of the lock, not off the machine: torch may need them.
+INSTALL = $(UV) pip install --no-config --python $(BIN)/python \
+  --constraints requirements.lock --build-constraints requirements.lock --editable .
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.data ## Bring data, model and evidence up to date, and give the verdict
+	@$(BIN)/petpark lock fresh || $(MAKE) --silent .venv/.train
+	$(BIN)/dvc repro --pull --allow-missing
+	@$(BIN)/petpark gate build
+
+report: .venv/.data .venv/.train ## Make the HTML reports again, where nothing ran
+	$(BIN)/petpark report
+
+sample: .venv/.data ## Draw the sample of photos anew (the same bytes)
+	$(BIN)/petpark sample
+
+setup: $(GROUPS:%=.venv/.%) ## Install everything that a developer needs
+
+hooks: .venv/.dev ## Run the quick part of `make lint` before each commit
+	$(BIN)/pre-commit install
+
+lint: setup ## Check style, types, and that documents, lock and code agree
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/yamllint --strict .
+	$(BIN)/mypy
+	$(BIN)/pytest --quiet -m tree $(TREE)
+
+format: .venv/.dev ## Put the code into its form
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+test: .venv/.data .venv/.train .venv/.test ## Run the tests (PYTEST_ARGS="-k split" for some)
+	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: .venv/.data .venv/.train .venv/.test ## Run the tests that take minutes
+	$(BIN)/pytest -m slow $(PYTEST_ARGS)
+
+docs: .venv/.data ## Make the documents that come from the code
+	$(BIN)/python -m petpark.config.document docs
+
+lock: .venv/.made ## Bring requirements.lock up to pyproject.toml (LOCK_ARGS=--upgrade for the newest versions)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  $(GROUPS:%=--group %) $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the environment, the caches and unfinished trainings
+	rm -rf .venv .petpark dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help run report sample setup hooks lint format test test-slow docs lock clean
+
+$(GROUPS:%=.venv/.%): .venv/.%: pyproject.toml requirements.lock | .venv/.made
+	$(INSTALL) --group $*
+	@touch $@
+
+# PYTHON=python3.12 chooses; otherwise the first one that suits, and uv fetches one where there is none.
+.venv/.made:
+	@python=; for each in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+	  "$$each" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && python=$$each && break; \
+	done; \
+	if [ "$(UV)" = uv ]; then \
+	  uv venv --no-config --quiet --allow-existing --python "$${python:-$(or $(PYTHON),$(PYTHONS))}" .venv; \
+	elif [ "$$python" ]; then \
+	  "$$python" -m venv .venv && $(BIN)/python -m pip install --quiet --constraint requirements.lock uv; \
+	else \
+	  echo "petpark needs Python 3.11, 3.12 or 3.13, and finds none on the PATH."; exit 1; \
+	fi
+	@touch $@

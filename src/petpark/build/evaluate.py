@@ -1,0 +1,166 @@
+"""Evaluate: judge the packaged file on the test side, and show its mistakes."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petpark import evidence, explain, files, images, lake, layout, metrics, predictions
+from petpark.build import pixels
+from petpark.build.slices import slices
+from petpark.classifier import Classifier
+from petpark.config.evaluate import EvaluateSettings
+from petpark.errors import DataError
+from petpark.report.page import Case, Neighbour, render
+
+_PAGE = layout.REPORTS / "evaluation.html"
+_SHOWN = 4  # nearest training photos beside each mistake
+_CURVE = np.linspace(0, 1, 51)  # thresholds of the unsure curve
+_HEAT = 192  # long side of an occlusion map in pixels
+_CHUNK = 512  # photos in memory at a time
+
+CostMatrix = Callable[[tuple[str, ...]], list[list[float]]]
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the model said of the photos of a side: [N, K] and [N, E]."""
+
+    photos: lake.Photos
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
+def evaluate(settings: EvaluateSettings, cost: CostMatrix, seed: int) -> None:
+    """Judge the packaged model on the test side, and write predictions, evidence and the page.
+
+    Args:
+        settings: the stage's settings.
+        cost: the policy's cost matrix for given labels.
+        seed: of the bootstrap.
+
+    Raises:
+        ModelError: the model is missing or was not packaged by petpark.
+        DataError: the lake is incomplete, or holds labels that the model does not know.
+    """
+    classifier = Classifier(layout.MODEL)
+    photos = lake.read_split()
+    _check_labels(classifier, photos)
+    answers = _ask(classifier, lake.side(photos, "test"), "test")
+    found = _evidence(classifier, answers, settings, cost(classifier.labels), seed)
+    known = _ask(classifier, _reference(photos, settings.neighbours), "training photos")
+    page = render(found, list(_gallery(classifier, found, answers, known)))
+    truth = answers.photos.targets(classifier.labels)
+    said = predictions.Predictions(tuple(answers.photos.ids), classifier.labels, truth, answers.probabilities)
+    predictions.write(said, layout.PREDICTIONS)
+    files.write_text(_PAGE, page)
+    evidence.write(found, layout.EVALUATION)
+    print(f"accuracy {found.accuracy} on {found.photos} test photos; {_PAGE} shows more")
+
+
+def _check_labels(classifier: Classifier, photos: lake.Photos) -> None:
+    if classifier.labels != lake.labels(photos):
+        raise DataError(
+            f"{layout.MODEL} knows {', '.join(classifier.labels)}, the lake {', '.join(lake.labels(photos))}: "
+            "train again with `dvc repro`."
+        )
+
+
+def _reference(photos: lake.Photos, most: int) -> lake.Photos:
+    """Training photos among which to look for similar ones: those with the smallest ids."""
+    side = lake.side(photos, "train")
+    return side.take(np.argsort(np.array(side.ids), kind="stable")[:most])
+
+
+def _ask(classifier: Classifier, photos: lake.Photos, title: str) -> _Answers:
+    """Classify stored photos, a chunk in memory at a time."""
+    rows: list[int] = []
+    chunk: list[images.Pixels] = []
+    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    for row, square, _ in pixels.squares(photos, classifier.size, title):
+        rows.append(row)
+        chunk.append(square)
+        if len(chunk) == _CHUNK or len(rows) == len(photos):
+            parts.append(classifier.run(np.stack(chunk)))
+            chunk.clear()
+    if not parts:
+        return _Answers(photos, np.empty((0, len(classifier.labels)), np.float32), np.empty((0, 1), np.float32))
+    back = np.argsort(rows)
+    return _Answers(photos, *(np.concatenate(part)[back] for part in zip(*parts, strict=True)))
+
+
+def _evidence(
+    classifier: Classifier, answers: _Answers, settings: EvaluateSettings, cost: list[list[float]], seed: int
+) -> evidence.Evaluation:
+    labels, probabilities = classifier.labels, answers.probabilities
+    truth = answers.photos.targets(labels)
+    measured = metrics.measure(truth, probabilities, labels, cost, resamples=settings.resamples, seed=seed)
+    figures = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
+    return evidence.Evaluation(
+        **figures,
+        model=_facts(classifier),
+        sure=metrics.coverage(truth, probabilities, [classifier.card.threshold])[0],
+        coverage=metrics.coverage(truth, probabilities, _CURVE.tolist()),
+        reliability=metrics.reliability(truth, probabilities),
+        curves=metrics.precision_recall(truth, probabilities, labels),
+        slices=slices(answers.photos, probabilities.argmax(1) == truth),
+        mistakes=tuple(_mistakes(answers, truth, labels))[: settings.gallery],
+    )
+
+
+def _facts(classifier: Classifier) -> evidence.ModelFacts:
+    return evidence.ModelFacts(
+        sha256=files.sha256(layout.MODEL),
+        bytes=layout.MODEL.stat().st_size,
+        image_size=classifier.size,
+        labels=classifier.labels,
+        threshold=classifier.card.threshold,
+        data=classifier.card.data,
+        code=classifier.card.code,
+    )
+
+
+def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ...]) -> Iterator[evidence.Mistake]:
+    """Every wrong answer, the most confident first."""
+    confidence, said = answers.probabilities.max(1), answers.probabilities.argmax(1)
+    wrong = np.flatnonzero(said != truth)
+    ids, batches = answers.photos.ids, answers.photos.column("batch")
+    for row in sorted(wrong.tolist(), key=lambda row: (-confidence[row], ids[row])):
+        yield evidence.Mistake(
+            id=ids[row],
+            batch=str(batches[row]),
+            label=labels[truth[row]],
+            predicted=labels[said[row]],
+            confidence=round(float(confidence[row]), 5),
+        )
+
+
+def _gallery(classifier: Classifier, found: evidence.Evaluation, answers: _Answers, known: _Answers) -> Iterator[Case]:
+    """The mistakes of the evidence, each with its occlusion map and the training photos that look alike to it."""
+    place = {photo_id: row for row, photo_id in enumerate(answers.photos.ids)}
+    rows = np.array([place[mistake.id] for mistake in found.mistakes], np.int64)
+    photos = _jpegs(answers.photos, rows)
+    near, cosines = explain.nearest(answers.embeddings[rows], known.embeddings, _SHOWN)
+    pictures = _jpegs(known.photos, np.unique(near))
+    ids, labels = known.photos.ids, known.photos.column("label").tolist()
+    for number, (row, mistake) in enumerate(zip(rows.tolist(), found.mistakes, strict=True)):
+        neighbours = tuple(
+            Neighbour(pictures[each], labels[each], ids[each], round(float(cosine), 4))
+            for each, cosine in zip(near[number].tolist(), cosines[number], strict=True)
+        )
+        yield Case(mistake, photos[row], _heat(classifier, photos[row], mistake.predicted), neighbours)
+
+
+def _jpegs(photos: lake.Photos, rows: NDArray[np.int64]) -> dict[int, bytes]:
+    """Stored photos by row."""
+    return {int(rows[place]): jpeg for place, jpeg in photos.take(rows).stored()}
+
+
+def _heat(classifier: Classifier, jpeg: bytes, predicted: str) -> bytes:
+    shown = images.decode(jpeg).pixels
+    square = images.prepare(shown, classifier.size)
+    falls = explain.occlusion(classifier, square, classifier.labels.index(predicted))
+    scale = _HEAT / max(shown.shape[:2])
+    return explain.overlay(square, falls, round(shown.shape[1] * scale), round(shown.shape[0] * scale))

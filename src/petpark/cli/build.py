@@ -1,0 +1,188 @@
+"""Commands of build: the stages, the gate, predictions by hand."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from petpark.cli.types import Commands
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add the commands of this module."""
+    _add_stages(commands)
+    gate = commands.add_parser(
+        "gate", help="say yes or no, with reasons", description="Say yes or no, with reasons (exit status 0 or 1)."
+    )
+    kinds = gate.add_subparsers(title="gates", dest="gate", metavar="GATE", required=True)
+    of_build = kinds.add_parser(
+        "build",
+        help="may this model be merged?",
+        description="Judge data, package and evaluation by policy.yaml, and compare with the champion.",
+        epilog="example: petpark gate build --champion main",
+    )
+    of_build.add_argument(
+        "--champion", default="HEAD", metavar="REVISION", help="Git revision whose model is to be beaten (default HEAD)"
+    )
+    of_build.set_defaults(run=_gate_build)
+    predict = commands.add_parser(
+        "predict",
+        help="classify photos",
+        description="Classify photos; one line each: label, confidence, file. Unsure answers carry a question mark.",
+        epilog="example: petpark predict photos/*.jpg",
+    )
+    predict.add_argument("photos", nargs="+", metavar="FILE")
+    predict.add_argument("--model", default="models/model.onnx", help="packaged model (default %(default)s)")
+    predict.set_defaults(run=_predict)
+    lock = commands.add_parser("lock", help="questions about dvc.lock", description="Questions about dvc.lock.")
+    questions = lock.add_subparsers(title="questions", dest="question", metavar="QUESTION", required=True)
+    fresh = questions.add_parser(
+        "fresh",
+        help="is there nothing to run?",
+        description="Exit status 0 if dvc.lock is the result of what is checked out, 1 if a stage has to run.",
+    )
+    fresh.set_defaults(run=_lock_fresh)
+    report = commands.add_parser(
+        "report", help="make the HTML pages again", description="Make the HTML pages again where no stage had to run."
+    )
+    report.set_defaults(run=_report)
+
+
+def _add_stages(commands: "Commands") -> None:
+    ingest = commands.add_parser(
+        "ingest",
+        help="stage: check and store one batch",
+        description="Check every photo of data/BATCH.tar, and write its manifest and shard.",
+        epilog="example: petpark ingest sample-1 --sha256 9c1f...",
+    )
+    ingest.add_argument("batch")
+    ingest.add_argument("--sha256", required=True, help="what the archive must be")
+    ingest.set_defaults(run=_ingest)
+    stages = {
+        "split": (_split, "divide the photos between the sides"),
+        "validate": (_validate, "examine the data"),
+        "train": (_train, "train the model"),
+        "package": (_package, "make the file that ships"),
+        "evaluate": (_evaluate, "judge the packaged file"),
+    }
+    for name, (run, what) in stages.items():
+        stage = commands.add_parser(
+            name,
+            help=f"stage: {what}",
+            description=f"{what.capitalize()}; settings stand in params.yaml under `{name}`.",
+        )
+        stage.set_defaults(run=run)
+    sample = commands.add_parser(
+        "sample",
+        help="draw the sample batches",
+        description="Draw the sample batches, byte for byte the same each time.",
+        epilog="example: petpark sample /tmp/sample",
+    )
+    sample.add_argument("folder", nargs="?", default="data", help="where the archives go (default %(default)s)")
+    sample.set_defaults(run=_sample)
+
+
+def _ingest(args: argparse.Namespace) -> None:
+    from petpark.build.ingest import ingest
+    from petpark.config.params import load_params
+
+    ingest(args.batch, args.sha256, load_params().ingest)
+
+
+def _split(_: argparse.Namespace) -> None:
+    from petpark.build.split import split
+    from petpark.config.params import load_params
+
+    params = load_params()
+    split(params.ingest, params.split)
+
+
+def _validate(_: argparse.Namespace) -> None:
+    from petpark.config.params import load_params
+
+    params = load_params()
+    from petpark.build.validate import validate
+
+    validate(params.ingest, params.split, params.validate_)
+
+
+def _train(_: argparse.Namespace) -> None:
+    from petpark.config.params import load_params
+
+    params = load_params()  # before torch: a typo is found at once
+    from petpark.build.train import train
+
+    train(params.train, params.seed)
+
+
+def _package(_: argparse.Namespace) -> None:
+    from petpark.config.params import load_params
+    from petpark.config.policy import load_policy
+
+    params, policy = load_params(), load_policy()
+    from petpark.build.package import package
+
+    package(params.package, policy.package.max_int8_loss, params.ingest.names("train"), params.seed)
+
+
+def _evaluate(_: argparse.Namespace) -> None:
+    from petpark.build.evaluate import evaluate
+    from petpark.config.params import load_params
+    from petpark.config.policy import load_policy
+
+    params = load_params()
+    evaluate(params.evaluate, load_policy().cost.matrix, params.seed)
+
+
+def _sample(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from petpark.build.sample import draw_sample
+
+    for path in draw_sample(Path(args.folder)).values():
+        print(path)
+
+
+def _gate_build(args: argparse.Namespace) -> int:
+    from petpark import gate
+    from petpark.build.review import review
+    from petpark.config.params import load_params
+    from petpark.config.policy import load_policy
+    from petpark.report.text import summary
+
+    found = review(args.champion, load_policy(), load_params().seed)
+    verdict = gate.judge(found, load_policy(), gate.BUILD_RULES)
+    print(summary(found.evaluation, verdict.reasons))
+    return 0 if verdict.passed else 1
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from petpark.classifier import Classifier
+    from petpark.errors import PetparkError
+
+    classifier, failed = Classifier(args.model), False
+    for name in args.photos:
+        try:
+            answer = classifier.predict(Path(name).read_bytes())
+        except (PetparkError, OSError) as error:
+            failed = True
+            print(f"{'-':>12}          {name}: {getattr(error, 'strerror', None) or error}")
+        else:
+            print(f"{answer.label:>12} {answer.confidence:7.1%}{'?' if answer.unsure else ' '} {name}")
+    return 2 if failed else 0
+
+
+def _lock_fresh(_: argparse.Namespace) -> int:
+    from petpark.build.lock import stale
+
+    reason = stale()
+    print(reason or "dvc.lock is the result of what is checked out")
+    return 1 if reason else 0
+
+
+def _report(_: argparse.Namespace) -> None:
+    from petpark.build.lock import remake_reports
+    from petpark.config.params import load_params
+
+    remake_reports(load_params().ingest)
