@@ -72,6 +72,7 @@ class Classifier:
         path = Path(model)
         self._session = _open(path, threads)
         self.card = _card(self._session, path)
+        self._widths = [_shapes(self._session)[name][1] for name in OUTPUTS]
         self.labels = self.card.labels
         self.size = self.card.image_size
 
@@ -106,14 +107,16 @@ class Classifier:
         """Run the model.
 
         Args:
-            pixels: uint8 [N, S, S, 3], prepared.
+            pixels: uint8 [N, S, S, 3], prepared; N may be 0.
 
         Returns:
             probabilities [N, K] and embeddings [N, E].
         """
         steps = range(0, len(pixels), _BATCH)
-        parts = [self._session.run(OUTPUTS, {INPUT: pixels[i : i + _BATCH]}) for i in steps]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        parts = [[np.empty((0, width), np.float32) for width in self._widths]]
+        parts += [self._session.run(OUTPUTS, {INPUT: pixels[i : i + _BATCH]}) for i in steps]
+        probabilities, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return probabilities, embeddings
 
     def answers(self, probabilities: Probabilities) -> list[Prediction]:
         """Turn probabilities [N, K] into predictions."""
@@ -140,8 +143,8 @@ def _open(path: Path, threads: int) -> ort.InferenceSession:
 
 def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    names = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
-    if text is None or not {INPUT, *OUTPUTS} <= names:
+    shapes = _shapes(session)
+    if text is None or not {INPUT, *OUTPUTS} <= shapes.keys():
         raise ModelError(f"{path} was not packaged by petpark: make it with `dvc repro package`.")
     try:
         values: dict[str, Any] = json.loads(text)
@@ -150,6 +153,23 @@ def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
         raise ModelError(f"{path} carries metadata that this version does not read: package it again.") from None
     if card.preprocessing != images.PREPROCESSING:
         raise ModelError(
-            f"{path} wants preprocessing '{card.preprocessing}'; this version does {images.PREPROCESSING}."
+            f"{path} wants preprocessing '{card.preprocessing}', and this version does '{images.PREPROCESSING}': "
+            "package it again."
         )
+    if not _fits(card, shapes):
+        raise ModelError(f"{path} has another image size or number of labels than its metadata says: package it again.")
     return card
+
+
+def _fits(card: ModelCard, shapes: dict[str, list[Any]]) -> bool:
+    probabilities, embedding = (shapes[name][1:] for name in OUTPUTS)
+    return (
+        shapes[INPUT][1:] == [card.image_size, card.image_size, 3]
+        and probabilities == [len(card.labels)]
+        and [type(width) for width in embedding] == [int]
+    )
+
+
+def _shapes(session: ort.InferenceSession) -> dict[str, list[Any]]:
+    """The shape of each input and output, the free first dimension as a name."""
+    return {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())}

@@ -15,8 +15,8 @@ GRID = 8
 def occlusion(classifier: Classifier, pixels: images.Pixels, target: int, grid: int = GRID) -> NDArray[np.float32]:
     """Measure how much the answer depends on each part of a photo.
 
-    A grey patch of two cells' width slides over the photo; where it hides what the answer rests on, the probability
-    falls (Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, 2013).
+    A patch of two cells' width, in the photo's mean colour, slides over it cell by cell; where it hides what the answer
+    rests on, the probability falls (Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, 2013).
 
     Args:
         classifier: the model.
@@ -28,11 +28,12 @@ def occlusion(classifier: Classifier, pixels: images.Pixels, target: int, grid: 
         [grid, grid] falls of the probability; negative where the photo speaks against the label.
     """
     cell = pixels.shape[0] / grid
-    grey = pixels.mean(axis=(0, 1)).astype(np.uint8)
+    spans = [slice(max(0, round((i - 0.5) * cell)), round((i + 1.5) * cell)) for i in range(grid)]
+    mean = pixels.mean(axis=(0, 1)).astype(np.uint8)
     covered = np.repeat(pixels[None], grid * grid + 1, axis=0)
     for place in range(grid * grid):
-        top, left = (max(0, round((i - 0.5) * cell)) for i in divmod(place, grid))
-        covered[place, top : top + round(2 * cell), left : left + round(2 * cell)] = grey
+        row, column = divmod(place, grid)
+        covered[place, spans[row], spans[column]] = mean
     answers = classifier.run(covered)[0][:, target]
     falls: NDArray[np.float32] = (answers[-1] - answers[:-1]).reshape(grid, grid)
     return falls

@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
-
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to, and move it to `path` only if the block ends well.
 
-    The block may make a file or a folder there. What was left by a run that was killed is removed first.
+    The block may make a file or a folder there. What was left by a run that was killed is removed first. A file takes
+    the place of another one at once; a folder can only follow one that was removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     remove(partial)
     try:
         yield partial
-        remove(path)
+        if path.is_dir() or partial.is_dir():
+            remove(path)
         partial.replace(path)
     finally:
         remove(partial)
@@ -38,11 +38,8 @@ def remove(path: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, as hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,9 +17,13 @@ def lake(photos: Photos) -> str:
     return digest.hexdigest()
 
 
-def code() -> str:
-    """SHA-256 over petpark's modules that are imported now (the command line's own apart), as hex."""
-    digest = hashlib.sha256()
+def code(*before: str) -> str:
+    """SHA-256 over petpark's modules that are imported now (the command line's own apart), as hex.
+
+    Args:
+        before: fingerprints of the code whose work is carried on.
+    """
+    digest = hashlib.sha256(" ".join(before).encode())
     for name in sorted(sys.modules):
         path = getattr(sys.modules[name], "__file__", None)
         if name.startswith("petpark.") and not name.startswith("petpark.cli") and path:

@@ -177,8 +177,8 @@ def _decode_other(data: bytes, max_pixels: int) -> Decoded:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             check_size(*image.size, max_pixels)
-            kind, turned = str(image.format), image.getexif().get(_ORIENTATION, 1)
-            pixels = np.array(_rgb(image))
+            kind, pixels = str(image.format), np.array(_rgb(image))
+            turned = image.getexif().get(_ORIENTATION, 1)  # asked last: Pillow turns a TIFF itself while it decodes
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:

@@ -71,9 +71,11 @@ class Photos:
         batches = self.column("batch")
         parts, rows = self.column("part").tolist(), self.column("row").tolist()
         for batch in sorted(set(batches.tolist())):
-            places = {(parts[i], rows[i]): i for i in np.flatnonzero(batches == batch).tolist()}
+            places: dict[tuple[int, int], list[int]] = {}
+            for i in np.flatnonzero(batches == batch).tolist():
+                places.setdefault((parts[i], rows[i]), []).append(i)
             for part, row, jpeg in shards.read_photos(layout.shard(batch), places):
-                yield places[part, row], jpeg
+                yield from ((i, jpeg) for i in places[part, row])
 
 
 def read_split(path: Path = layout.SPLIT) -> Photos:

@@ -9,7 +9,8 @@ from petpark.errors import DataError
 
 _BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
-_BROKEN: Final = (tarfile.TarError, RecursionError, OverflowError, ValueError)  # what tarfile raises on broken headers
+# What tarfile raises on broken headers: sizes and nesting that no archive has are among them.
+_BROKEN: Final = (tarfile.TarError, RecursionError, OverflowError, ValueError, OSError, MemoryError)
 
 
 class Member(NamedTuple):
@@ -41,11 +42,12 @@ def _photos(path: Path, file: IO[bytes]) -> Iterator[Member]:
         raise DataError(
             f"{path} is no uncompressed tar archive ({error}): make one of your photos with `petpark data add`."
         ) from None
+    size = path.stat().st_size
     end, last = 0, "its beginning"
     while (info := _next(path, archive, last)) is not None:
         last = f"'{_text(info.name)}'"
-        if info.size < 0 or archive.offset <= end:
-            raise _damaged(path, last, "a size that cannot be")
+        if info.size < 0 or not end < archive.offset <= size:
+            raise _damaged(path, last, "it would end outside the archive")
         end = archive.offset
         archive.members.clear()  # type: ignore[attr-defined] # tarfile would keep them all
         member = _member(path, info)
@@ -97,7 +99,7 @@ def _text(name: str) -> str:
 
 def _damaged(path: Path, last: str, why: str) -> DataError:
     return DataError(
-        f"{path} is damaged or cut short after {last} ({why}): restore it with `dvc checkout {path}`, or make it again "
+        f"{path} is damaged or cut short at {last} ({why}): restore it with `dvc checkout {path}`, or make it again "
         "with `petpark data add`."
     )
 

@@ -21,8 +21,8 @@ def crop_and_flip(batch: Tensor, size: int, smallest: float) -> Tensor:
     """
     n = len(batch)
     area = torch.empty(n).uniform_(smallest, 1)
-    shape = torch.empty(n).uniform_(-0.29, 0.29).exp()  # 3/4 to 4/3
-    wide, high = (area * shape).sqrt().clamp(max=1), (area / shape).sqrt().clamp(max=1)
+    shape = torch.empty(n).uniform_(-0.29, 0.29).exp().clamp(area, 1 / area)  # 3/4 to 4/3, inside the photo
+    wide, high = (area * shape).sqrt(), (area / shape).sqrt()
     left, top = (torch.rand(n) * 2 - 1) * (1 - wide), (torch.rand(n) * 2 - 1) * (1 - high)
     mirror = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)

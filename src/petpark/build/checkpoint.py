@@ -26,10 +26,14 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, if there is one."""
+        """The saved state, if there is one that can be read; a damaged one is said and forgotten."""
         if not self.path.is_file():
             return None
-        state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        try:
+            state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        except Exception:  # noqa: BLE001 - torch raises what the damage happens to hit
+            print(f"{self.path} is damaged: training starts anew.")
+            return None
         return state
 
     def due(self) -> bool:

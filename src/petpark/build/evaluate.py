@@ -19,7 +19,7 @@ _PAGE = layout.REPORTS / "evaluation.html"
 _SHOWN = 4  # nearest training photos beside each mistake
 _CURVE = np.linspace(0, 1, 51)  # thresholds of the unsure curve
 _HEAT = 192  # long side of an occlusion map in pixels
-_CHUNK = 512  # photos in memory at a time
+_CHUNK = 64  # photos that the model sees at a time
 
 CostMatrix = Callable[[tuple[str, ...]], list[list[float]]]
 
@@ -78,16 +78,14 @@ def _ask(classifier: Classifier, photos: lake.Photos, title: str) -> _Answers:
     """Classify stored photos, a chunk in memory at a time."""
     rows: list[int] = []
     chunk: list[images.Pixels] = []
-    parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    parts = [classifier.run(np.empty((0, classifier.size, classifier.size, 3), np.uint8))]
     for row, square, _ in pixels.squares(photos, classifier.size, title):
         rows.append(row)
         chunk.append(square)
         if len(chunk) == _CHUNK or len(rows) == len(photos):
             parts.append(classifier.run(np.stack(chunk)))
             chunk.clear()
-    if not parts:
-        return _Answers(photos, np.empty((0, len(classifier.labels)), np.float32), np.empty((0, 1), np.float32))
-    back = np.argsort(rows)
+    back = np.argsort(np.array(rows, np.int64))
     return _Answers(photos, *(np.concatenate(part)[back] for part in zip(*parts, strict=True)))
 
 
@@ -159,8 +157,9 @@ def _jpegs(photos: lake.Photos, rows: NDArray[np.int64]) -> dict[int, bytes]:
 
 
 def _heat(classifier: Classifier, jpeg: bytes, predicted: str) -> bytes:
-    shown = images.decode(jpeg).pixels
-    square = images.prepare(shown, classifier.size)
+    """A photo under its occlusion map (PNG)."""
+    square = pixels.square(jpeg, classifier.size)
     falls = explain.occlusion(classifier, square, classifier.labels.index(predicted))
-    scale = _HEAT / max(shown.shape[:2])
-    return explain.overlay(square, falls, round(shown.shape[1] * scale), round(shown.shape[0] * scale))
+    photo = images.decode(jpeg)
+    scale = _HEAT / max(photo.width, photo.height)
+    return explain.overlay(square, falls, round(photo.width * scale), round(photo.height * scale))

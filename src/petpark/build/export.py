@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 from petpark import images
 from petpark.build.networks import Network
 from petpark.classifier import INPUT, METADATA, OUTPUTS, ModelCard
+from petpark.errors import ModelError
 
 EMBEDDING: Final = 128
 _OPSET: Final = 20
 _BATCH: Final = 32
+_PRODUCTS: Final = ("Conv", "Gemm", "MatMul")
+_NORMS: Final = ("LayerNormalization", "Softmax")
 
 
 class Exported(nn.Module):
@@ -102,7 +106,19 @@ def to_int8(source: Path, pixels: images.Pixels, path: Path) -> None:
         source: the fp32 file.
         pixels: photos to calibrate on, uint8 [N, S, S, 3].
         path: where the int8 file goes.
+
+    Raises:
+        ModelError: onnxruntime cannot quantise this architecture, or cannot run what comes out.
     """
+    try:
+        _quantise(source, pixels, path)
+        ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - the quantiser raises whatever it stumbles over
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise ModelError(f"no int8 form can be made of this architecture ({reason})") from None
+
+
+def _quantise(source: Path, pixels: images.Pixels, path: Path) -> None:
     ready = path.with_suffix(".ready.onnx")
     quant_pre_process(source, ready, skip_symbolic_shape=True)
     graph = onnx.load(ready).graph
@@ -115,7 +131,7 @@ def to_int8(source: Path, pixels: images.Pixels, path: Path) -> None:
         reduce_range=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_outside_body(graph),
+        nodes_to_exclude=_fp32_nodes(graph),
         extra_options={"ActivationSymmetric": False},
     )
     ready.unlink()
@@ -138,12 +154,11 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {INPUT: batch}
 
 
-def _outside_body(graph: onnx.GraphProto) -> list[str]:
-    """Names of the nodes before the first and after the last convolution or matrix product of the body."""
-    heavy = [i for i, node in enumerate(graph.node) if node.op_type in ("Conv", "MatMul", "Gemm")]
-    body = [i for i in heavy if graph.node[i].op_type == "Conv"] or heavy[:-2]
+def _fp32_nodes(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that are not quantised: those around the body's sums of products, and norms inside."""
+    *body, _, _ = (i for i, node in enumerate(graph.node) if node.op_type in _PRODUCTS)  # then head and embedding
     inside = range(body[0], body[-1] + 1)
-    return [node.name for i, node in enumerate(graph.node) if i not in inside]
+    return [node.name for i, node in enumerate(graph.node) if i not in inside or node.op_type in _NORMS]
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:

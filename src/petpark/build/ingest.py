@@ -1,13 +1,10 @@
 """Ingest: from an archive of photos to a manifest, a shard, and a few originals."""
 
 import os
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import chain, islice
-from multiprocessing import get_context
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,18 +12,12 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from petpark import files, layout, shards
-from petpark.build import archive, photo
+from petpark.build import archive, photo, pool
 from petpark.config.ingest import IngestSettings
-from petpark.errors import DataError, SetupError
+from petpark.errors import DataError
 
-_CHUNK: Final = 64
-_AHEAD: Final = 4  # chunks in flight for each worker
-_FEW: Final = 256  # photos that are done before a worker process has started
 _ORIGINALS: Final = 8
 _ORIGINAL_BYTES: Final = 2_000_000
-
-_Chunk = tuple[archive.Member, ...]
-_Result = tuple[_Chunk, list[photo.Verdict]]
 
 
 def ingest(batch: str, sha256: str, settings: IngestSettings, workers: int | None = None) -> None:
@@ -67,9 +58,10 @@ def _write(batch: str, sha256: str, settings: IngestSettings, workers: int, dige
         files.whole(layout.originals(batch)) as originals,
         files.whole(layout.shard(batch)) as shard,
     ):
-        with shards.ShardWriter(shard) as photos, tqdm(**_bar(batch, path)) as bar:
+        examined = pool.examine(path, recipe, workers)
+        with shards.ShardWriter(shard) as photos, closing(examined), tqdm(**_bar(batch, path)) as bar:
             rows = _Rows(photos)
-            for members, verdicts in _examine(path, recipe, workers):
+            for members, verdicts in examined:
                 rows.add(members, verdicts)
                 bar.update(members[-1].offset + members[-1].size - bar.n)
                 if digest.done():
@@ -103,9 +95,12 @@ def _check(batch: str, expected: str, found: str) -> None:
 
 
 def _summary(batch: str, counts: "Counter[str]") -> str:
-    reasons = {reason: count for reason, count in sorted(counts.items()) if reason}
-    text = f"{batch}: {counts.total():,} photos, {sum(reasons.values()):,} in quarantine"
-    return text + (f" ({', '.join(f'{reason} {count:,}' for reason, count in reasons.items())})" if reasons else "")
+    bad = counts.total() - counts[""]
+    return f"{batch}: {counts.total():,} photos, {bad:,} in quarantine" + (f" ({_reasons(counts)})" if bad else "")
+
+
+def _reasons(counts: "Counter[str]") -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()) if reason)
 
 
 class _Rows:
@@ -116,7 +111,7 @@ class _Rows:
         self._columns: dict[str, list[Any]] = {name: [] for name in shards.MANIFEST.names}
         self.members: list[archive.Member] = []
 
-    def add(self, members: _Chunk, verdicts: list[photo.Verdict]) -> None:
+    def add(self, members: pool.Chunk, verdicts: pool.Verdicts) -> None:
         """Append examined photos, and their stored forms to the shard."""
         self.members += members
         for member, verdict in zip(members, verdicts, strict=True):
@@ -140,9 +135,8 @@ class _Rows:
             )
         if not counts[""]:
             raise DataError(
-                f"none of the {counts.total()} photos of {path} can be used "
-                f"({', '.join(f'{reason} {count}' for reason, count in sorted(counts.items()) if reason)}): "
-                "add it again with `petpark data add`, from photos that open on your computer."
+                f"{path}: none of its {counts.total():,} photos can be used ({_reasons(counts)}; docs/quarantine.md "
+                "explains the reasons). Add it again with `petpark data add`."
             )
         return counts
 
@@ -169,56 +163,3 @@ def _originals(path: Path, rows: _Rows) -> pa.Table:
     return pa.table(
         [[photo_id for photo_id, _ in chosen], [member.label for _, member in chosen], data], schema=shards.ORIGINALS
     )
-
-
-def _examine(path: Path, recipe: photo.Recipe, workers: int) -> Iterator[_Result]:
-    """Examine all photos of an archive, and yield them in its order."""
-    members = archive.members(path)
-    first = list(islice(members, _FEW))
-    chunks = _chunks(chain(first, members))
-    try:
-        if workers == 1 or len(first) < _FEW:
-            yield from ((chunk, photo.examine_all(path, _places(chunk), recipe)) for chunk in chunks)
-        else:
-            yield from _in_processes(path, chunks, recipe, workers)
-    except BrokenProcessPool:
-        raise SetupError(
-            f"a process that was working on {path} was killed, most often for want of memory: close other programs and "
-            "run it again."
-        ) from None
-    except EOFError:
-        raise DataError(f"{path} changed while it was read: run it again.") from None
-
-
-def _in_processes(path: Path, chunks: Iterable[_Chunk], recipe: photo.Recipe, workers: int) -> Iterator[_Result]:
-    waiting: deque[tuple[_Chunk, Future[list[photo.Verdict]]]] = deque()
-    with _pool(workers) as pool:
-        for chunk in chunks:
-            waiting.append((chunk, pool.submit(photo.examine_all, path, _places(chunk), recipe)))
-            if len(waiting) == workers * _AHEAD:
-                done, result = waiting.popleft()
-                yield done, result.result()
-        while waiting:
-            done, result = waiting.popleft()
-            yield done, result.result()
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes that are forked from a clean one, which imports what they need once for all."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([photo.__name__])
-    pool = ProcessPoolExecutor(workers, context, photo.start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _chunks(members: Iterator[archive.Member]) -> Iterator[_Chunk]:
-    while chunk := tuple(islice(members, _CHUNK)):
-        yield chunk
-
-
-def _places(chunk: _Chunk) -> list[tuple[int, int]]:
-    return [(member.offset, member.size) for member in chunk]

@@ -15,7 +15,8 @@ from petpark.errors import ModelError
 
 SMALL: Final = "small"
 _IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_AUXILIARY: Final = ("googlenet", "inception_v3")  # they carry a second head
+_AUXILIARY: Final = ("googlenet", "inception_v3")  # trained with further heads, which go
+_AUXILIARY_HEADS: Final = ("aux1.", "aux2.", "AuxLogits.")
 _NORMS: Final = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
@@ -82,14 +83,12 @@ def build(model: str, classes: int, weights: dict[str, Tensor] | None = None) ->
     Args:
         model: `small`, or the name of a torchvision classification model.
         classes: K.
-        weights: state of the same model as torchvision names it.
+        weights: state of the same model as torchvision names it; none for `small`.
 
     Raises:
         ModelError: no such model, a model without a linear head, or weights of another model.
     """
     if model == SMALL:
-        if weights is not None:
-            raise ModelError("train.weights: the model 'small' starts from scratch; set weights to null.")
         return Network(_small(), 128, classes)
     whole = _torchvision(model)
     if weights is not None:
@@ -106,6 +105,8 @@ def start(settings: TrainSettings, classes: int) -> Network:
     Raises:
         ModelError: no such model or weights, or weights that are not what the settings say.
     """
+    if settings.model == SMALL and settings.weights is not None:
+        raise ModelError("train.weights: the model 'small' starts from scratch; set weights to null.")
     return build(settings.model, classes, _weights(settings))
 
 
@@ -122,12 +123,17 @@ def _parts(network: Network, what: str) -> list[nn.Module]:
     return [network.body] if what == "backbone" else []
 
 
-def _torchvision(model: str) -> nn.Module:
+def _known(model: str) -> None:
+    """Refuse a name that torchvision does not know, and name near ones."""
     known = torchvision.models.list_models(module=torchvision.models)
     if model not in known:
         near = ", ".join(difflib.get_close_matches(model, known, n=5)) or "such as mobilenet_v2"
         raise ModelError(f"train.model: '{model}' is neither 'small' nor a torchvision model ({near}).")
-    extra = {"aux_logits": False, "init_weights": True} if model in _AUXILIARY else {}
+
+
+def _torchvision(model: str) -> nn.Module:
+    _known(model)
+    extra = {"aux_logits": False, "init_weights": True, "transform_input": True} if model in _AUXILIARY else {}
     network: nn.Module = torchvision.models.get_model(model, weights=None, **extra)
     return network
 
@@ -141,6 +147,7 @@ def _head(whole: nn.Module, model: str) -> tuple[str, nn.Linear]:
 
 def _load(whole: nn.Module, weights: dict[str, Tensor], model: str) -> None:
     wanted = whole.state_dict()
+    weights = {key: value for key, value in weights.items() if not key.startswith(_AUXILIARY_HEADS)}
     odd = [key for key in wanted if key in weights and weights[key].shape != wanted[key].shape]
     lost = [key for key in wanted if key not in weights and not key.endswith("num_batches_tracked")]
     left = [key for key in weights if key not in wanted]
@@ -158,7 +165,7 @@ def _weights(settings: TrainSettings) -> dict[str, Tensor] | None:
     path = Path(settings.weights)
     if path.is_file():
         return _weights_file(path, settings.weights_sha256)
-    return _weights_by_name(settings.model, settings.weights)
+    return _weights_by_name(settings)
 
 
 def _weights_file(path: Path, expected: str | None) -> dict[str, Tensor]:
@@ -167,22 +174,23 @@ def _weights_file(path: Path, expected: str | None) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises what the damage happens to hit
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ModelError(f"train.weights: {path} holds no weights that torch reads ({reason}).") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"train.weights: {path} is no state of a model (names and tensors).")
     return state
 
 
-def _weights_by_name(model: str, weights: str) -> dict[str, Tensor]:
-    if model == SMALL:
-        raise ModelError("train.weights: the model 'small' starts from scratch; set weights to null.")
-    _torchvision(model)
+def _weights_by_name(settings: TrainSettings) -> dict[str, Tensor]:
+    model, weights = settings.model, str(settings.weights)
+    _known(model)
     choices = torchvision.models.get_model_weights(model)
     if weights not in choices.__members__:
         raise ModelError(
             f"train.weights: '{weights}' is neither a file nor weights of '{model}' ({', '.join(choices.__members__)})."
         )
+    if settings.weights_sha256 is not None:
+        raise ModelError(f"train.weights_sha256 is for a file, and '{weights}' is none: set it to null.")
     try:
         state: dict[str, Tensor] = choices[weights].get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:

@@ -48,24 +48,25 @@ def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[s
         seed: picks the photos that ranges are measured on.
 
     Raises:
-        ModelError: the weights file is not what `train` writes.
+        ModelError: the weights file is not what `train` writes or belongs to another lake, or int8 is demanded and
+            cannot be made.
         DataError: the lake is incomplete.
     """
-    trained, network = _trained(layout.WEIGHTS)
-    size, labels = int(trained["settings"]["image_size"]), tuple(trained["labels"])
-    photos = lake.read_split()
+    card, network = _trained(layout.WEIGHTS)
+    size, labels = card.image_size, card.labels
+    photos = _photos(labels)
+    originals = _originals(batches)
     sample = _sample(lake.side(photos, "train"), max(_FEATURES, settings.calibration_photos), size, seed)
     validation = lake.side(photos, "validation")
     seen, truth = pixels.load(validation, size, "validation"), validation.targets(labels)
-    card = ModelCard(labels, size, 0.0, trained["settings"]["model"], "fp32", trained["data"], fingerprint.code())
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         model = export.wrap(network, sample[:_FEATURES])
-        paths = _export(model, size, sample[: settings.calibration_photos], Path(scratch), settings.variant)
+        paths, refusal = _export(model, size, sample[: settings.calibration_photos], Path(scratch), settings.variant)
         forms = _open(paths, card, seen, truth)
-        chosen, why = _choose(forms, settings.variant, max_int8_loss)
+        chosen, why = _choose(forms, settings.variant, max_int8_loss, refusal)
         threshold = metrics.choose_threshold(truth, chosen.validation, settings.sure_accuracy)
         export.stamp(chosen.path, replace(card, threshold=threshold, variant=chosen.name))
-        rows, agreement = _agreement(model, forms, chosen, photos, _originals(batches))
+        rows, agreement = _agreement(model, forms, chosen, photos, originals)
         golden.write(rows)
         with files.whole(layout.MODEL) as partial:
             partial.write_bytes(chosen.path.read_bytes())
@@ -88,17 +89,31 @@ def _scratch() -> Path:
     return layout.SCRATCH
 
 
-def _trained(path: Path) -> tuple[dict[str, Any], networks.Network]:
+def _trained(path: Path) -> tuple[ModelCard, networks.Network]:
+    """What `train` wrote, as a network and the card of its file (threshold and variant are not known yet)."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: fetch it with `dvc pull {path}`, or make it with `dvc repro train`.")
     try:
         trained: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        network = networks.build(trained["settings"]["model"], len(trained["labels"]))
+        model, size = trained["settings"]["model"], trained["settings"]["image_size"]
+        code = fingerprint.code(trained["code"])
+        card = ModelCard(tuple(trained["labels"]), size, 0.0, model, "fp32", trained["data"], code)
+        network = networks.build(model, len(card.labels))
         network.load_state_dict(trained["state"])
     except Exception as error:  # noqa: BLE001 - torch raises what the damage happens to hit
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ModelError(f"{path} is not what `petpark train` writes ({reason}): run `dvc repro -f train`.") from None
-    return trained, network
+    return card, network
+
+
+def _photos(labels: tuple[str, ...]) -> lake.Photos:
+    photos = lake.read_split()
+    if (found := lake.labels(photos)) != labels:
+        raise ModelError(
+            f"{layout.WEIGHTS} knows the labels {', '.join(labels)}, and the lake holds {', '.join(found)}: "
+            "run `dvc repro train`."
+        )
+    return photos
 
 
 def _sample(photos: lake.Photos, count: int, size: int, seed: int) -> images.Pixels:
@@ -109,32 +124,37 @@ def _sample(photos: lake.Photos, count: int, size: int, seed: int) -> images.Pix
 
 def _export(
     model: export.Exported, size: int, calibration: images.Pixels, folder: Path, wanted: Wanted
-) -> dict[Name, Path]:
-    """Write the forms that are wanted."""
-    paths: dict[Name, Path] = {"fp32": folder / "fp32.onnx"}
-    export.to_onnx(model, size, paths["fp32"])
-    if wanted != "fp32":
-        paths["int8"] = folder / "int8.onnx"
-        export.to_int8(paths["fp32"], calibration, paths["int8"])
-    return paths
+) -> tuple[dict[Name, Path], str]:
+    """Write the forms that are wanted; where int8 is none of them, the text says why."""
+    fp32, int8 = folder / "fp32.onnx", folder / "int8.onnx"
+    export.to_onnx(model, size, fp32)
+    if wanted == "fp32":
+        return {"fp32": fp32}, "not asked for"
+    try:
+        export.to_int8(fp32, calibration, int8)
+    except ModelError as error:
+        if wanted == "int8":
+            raise ModelError(f"package.variant: {error}: set it to auto or fp32.") from None
+        return {"fp32": fp32}, str(error)
+    return {"fp32": fp32, "int8": int8}, ""
 
 
 def _open(paths: dict[Name, Path], card: ModelCard, seen: images.Pixels, truth: NDArray[np.int64]) -> dict[Name, _Form]:
     """Open the forms, and judge each on the validation side."""
     for path in paths.values():
         export.stamp(path, card)
-    opened = {name: Classifier(path, threads=1) for name, path in paths.items()}
-    times = _milliseconds(list(opened.values()), seen[:1])
+    times = _milliseconds([Classifier(path, threads=1) for path in paths.values()], seen[:1])
     forms = {}
-    for (name, form), milliseconds in zip(opened.items(), times, strict=True):
+    for (name, path), milliseconds in zip(paths.items(), times, strict=True):
+        form = Classifier(path)
         answers, _ = form.run(seen)
         figures = evidence.Variant(
             name=name,
-            bytes=paths[name].stat().st_size,
+            bytes=path.stat().st_size,
             milliseconds=round(milliseconds, 3),
             accuracy=float((answers.argmax(1) == truth).mean()),
         )
-        forms[name] = _Form(name, paths[name], form, answers, figures)
+        forms[name] = _Form(name, path, form, answers, figures)
     return forms
 
 
@@ -149,10 +169,12 @@ def _milliseconds(opened: Sequence[Classifier], photo: images.Pixels) -> list[fl
     return [statistics.median(taken) for taken in times]
 
 
-def _choose(forms: dict[Name, _Form], wanted: Wanted, max_loss: float) -> tuple[_Form, str]:
-    """Pick the form that ships, and say why."""
+def _choose(forms: dict[Name, _Form], wanted: Wanted, max_loss: float, refusal: str = "") -> tuple[_Form, str]:
+    """Pick the form that ships, and say why; `refusal` says why there is no int8."""
     if wanted != "auto":
         return forms[wanted], "as params.yaml asks"
+    if "int8" not in forms:
+        return forms["fp32"], refusal
     fp32, int8 = forms["fp32"].figures, forms["int8"].figures
     loss, gain = fp32.accuracy - int8.accuracy, fp32.milliseconds / int8.milliseconds
     if loss > max_loss:
@@ -163,7 +185,7 @@ def _choose(forms: dict[Name, _Form], wanted: Wanted, max_loss: float) -> tuple[
 
 
 def _originals(batches: Sequence[str]) -> dict[str, bytes]:
-    """Golden photos by id: those with the smallest ids of each label, so many of each that all stay under 64."""
+    """Golden photos by id: those with the smallest ids of each label, equally many of each, about 64 in all."""
     tables = [shards.read_table(layout.originals(batch), shards.ORIGINALS) for batch in batches]
     rows = sorted(row for table in tables for row in zip(*(table.column(i).to_pylist() for i in range(3)), strict=True))
     labels = {label for _, label, _ in rows}

@@ -3,18 +3,18 @@
 import hashlib
 import os
 import signal
-import threading
 import warnings
 from collections.abc import Sequence
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from petpark import images
+from petpark.errors import DataError, PetparkError
 
 _CHUNK: Final = 1 << 20
 _LITTLE: Final = 4 / 3
@@ -94,11 +94,14 @@ def examine_all(archive: Path, places: Sequence[tuple[int, int]], recipe: Recipe
     """Examine photos of an archive, each given as (offset, size).
 
     Raises:
-        EOFError: the archive ends before a photo does.
+        DataError: the archive ends before a photo does.
     """
     with archive.open("rb", buffering=0) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd tags: the verdict is what counts
-        return [_examine_at(file.fileno(), offset, size, recipe) for offset, size in places]
+        try:
+            return [_examine_at(file.fileno(), offset, size, recipe) for offset, size in places]
+        except EOFError:
+            raise DataError(f"{archive} changed while it was read: run it again.") from None
 
 
 def _examine_at(file: int, offset: int, size: int, recipe: Recipe) -> Verdict:
@@ -126,16 +129,18 @@ def read_at(file: int, offset: int, size: int) -> bytes:
     return data
 
 
-def start_worker() -> None:
-    """Prepare a worker process: one core, deaf to Ctrl-C (its parent is not), and gone when its parent is."""
+def work(requests: "Connection[Any, Any]", archive: Path, recipe: Recipe) -> None:
+    """Examine photos in a worker process, on one core: answer each (number, places) with (number, verdicts)."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent stops, and that ends its workers
+    with suppress(EOFError, ConnectionError):  # the parent has closed the pipe, or is gone
+        while True:
+            number, places = requests.recv()
+            requests.send((number, _answer(archive, places, recipe)))
 
 
-def _follow_parent() -> None:
-    """A killed parent cannot stop its workers, and they hold both ends of their queues: none would ever notice."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _answer(archive: Path, places: Sequence[tuple[int, int]], recipe: Recipe) -> list[Verdict] | PetparkError:
+    try:
+        return examine_all(archive, places, recipe)
+    except PetparkError as error:
+        return error

@@ -1,6 +1,7 @@
 """Decoded photos for the trainer: one memory-mapped file, bounded on disk, made once for many epochs."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,23 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from petpark import files, images
+from petpark import files, images, layout
+from petpark.errors import DataError
 from petpark.lake import Photos
-from petpark.layout import SCRATCH
 
-_FOLDER: Final = SCRATCH / "pixels"
+_FOLDER: Final = layout.SCRATCH / "pixels"
+_DECODED, _ENCODED, _PLACES = "decoded.bin", "encoded.bin", "places.npy"
 _AHEAD: Final = 256
 
 
 class Pixels:
     """N photos as squares of one size, uint8 [N, size, size, 3], read by row.
 
-    The first ones, as many as fit into `limit` bytes, are kept decoded; of the rest only the JPEG bytes are kept and
-    each read decodes them anew.
+    Of the first ones the pixels are kept, of the rest only the JPEG bytes, and each read decodes them anew.
+
+    Args:
+        decoded: the first D photos, uint8 [D, size, size, 3].
+        encoded: the JPEG bytes of the rest, end to end.
+        places: start and end of each in `encoded`, [N - D, 2].
     """
 
-    def __init__(self, decoded: NDArray[np.uint8], encoded: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
-        self._decoded, self._encoded, self._ends = decoded, encoded, ends
+    def __init__(self, decoded: images.Pixels, encoded: NDArray[np.uint8], places: NDArray[np.int64]) -> None:
+        self._decoded, self._encoded, self._places = decoded, encoded, places
         self._size = int(decoded.shape[1])
 
     def __getitem__(self, rows: NDArray[np.int64]) -> images.Pixels:
@@ -43,14 +49,20 @@ class Pixels:
         return out
 
     def _decode(self, number: int) -> images.Pixels:
-        start = int(self._ends[number - 1]) if number else 0
-        jpeg = self._encoded[start : int(self._ends[number])].tobytes()
-        return square(jpeg, self._size)
+        start, end = self._places[number].tolist()
+        return square(self._encoded[start:end].tobytes(), self._size)
 
 
 def square(jpeg: bytes, size: int) -> images.Pixels:
-    """Decode a stored photo as the classifier does, uint8 [size, size, 3]."""
-    return images.prepare(images.decode(jpeg, min_side=size).pixels, size)
+    """Decode a stored photo as the classifier does, uint8 [size, size, 3].
+
+    Raises:
+        DataError: the bytes are no longer what ingest stored.
+    """
+    try:
+        return images.prepare(images.decode(jpeg, min_side=size).pixels, size)
+    except images.ImageError as error:
+        raise DataError(f"{layout.LAKE} holds a broken photo ({error}): remove it and run `dvc repro` again.") from None
 
 
 def squares(photos: Photos, size: int, title: str) -> Iterator[tuple[int, images.Pixels, bytes]]:
@@ -76,46 +88,43 @@ def cached(photos: Photos, size: int, key: str, limit: int) -> Pixels:
     Args:
         photos: which; their order is the order of the rows.
         size: side of the squares in pixels.
-        key: fingerprint of the lake; another lake gets another file, and old files go.
+        key: fingerprint of the lake and of the code; other ones get other files, and old files go.
         limit: bytes that decoded photos may take on disk.
     """
-    name = hashlib.sha256(f"{key} {size} {limit} {len(photos)}".encode()).hexdigest()[:16]
+    kept = min(len(photos), limit // (3 * size * size))
+    name = hashlib.sha256(f"{key} {size} {kept} {len(photos)}".encode()).hexdigest()[:16]
     folder = _FOLDER / name
     if not folder.is_dir():
-        if _FOLDER.is_dir():
-            for old in _FOLDER.iterdir():
-                files.remove(old)
+        for old in _FOLDER.glob("*"):
+            files.remove(old)
         with files.whole(folder) as partial:
-            _fill(partial, photos, size, limit)
+            partial.mkdir(parents=True)
+            _keep_decoded(partial / _DECODED, photos.take(np.arange(kept)), size)
+            _keep_encoded(partial, photos.take(np.arange(kept, len(photos))))
     return Pixels(
-        np.load(folder / "decoded.npy", mmap_mode="r"),
-        np.memmap(folder / "encoded.bin", np.uint8, "r") if (folder / "encoded.bin").stat().st_size else _NOTHING,
-        np.load(folder / "ends.npy"),
+        _mapped(folder / _DECODED, (kept, size, size, 3)),
+        _mapped(folder / _ENCODED, ((folder / _ENCODED).stat().st_size,)),
+        np.load(folder / _PLACES),
     )
 
 
-_NOTHING: Final = np.empty(0, np.uint8)
+def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.memmap(path, np.uint8, "r", shape=shape) if math.prod(shape) else np.empty(shape, np.uint8)
 
 
-def _fill(folder: Path, photos: Photos, size: int, limit: int) -> None:
-    folder.mkdir(parents=True)
-    kept = min(len(photos), limit // (3 * size * size))
-    shape = (kept, size, size, 3)
-    decoded = np.lib.format.open_memmap(folder / "decoded.npy", "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-    for row, pixels, _ in squares(photos.take(np.arange(kept)), size, "decode"):
-        decoded[row] = pixels
-    rest = photos.take(np.arange(kept, len(photos)))
-    lengths, starts = _lengths(rest)
-    ends = np.cumsum(lengths)
-    np.save(folder / "ends.npy", ends)
-    with (folder / "encoded.bin").open("wb") as file:
-        for row, jpeg in rest.stored():
-            file.seek(int(starts[row]))
-            file.write(jpeg)
+def _keep_decoded(path: Path, photos: Photos, size: int) -> None:
+    """Write squares in the order of the rows; by `write`, since a full disk would kill who writes to a mapped file."""
+    with path.open("wb") as file:
+        for row, pixels, _ in squares(photos, size, "decode"):
+            file.seek(row * pixels.nbytes)
+            file.write(pixels.data)
 
 
-def _lengths(photos: Photos) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    lengths = np.zeros(len(photos), np.int64)
-    for row, jpeg in photos.stored():
-        lengths[row] = len(jpeg)
-    return lengths, np.cumsum(lengths) - lengths
+def _keep_encoded(folder: Path, photos: Photos) -> None:
+    """Write JPEG bytes in the order in which they come, and where each begins and ends."""
+    places = np.zeros((len(photos), 2), np.int64)
+    with (folder / _ENCODED).open("wb") as file:
+        for row, jpeg in photos.stored():
+            start = file.tell()
+            places[row] = start, start + file.write(jpeg)
+    np.save(folder / _PLACES, places)

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from petpark.config.train import TrainSettings
 
@@ -15,7 +16,7 @@ def optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimi
         {"params": [weight for weight in free if weight.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [weight for weight in free if weight.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
@@ -40,11 +41,12 @@ class Average:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards the weights after `step`."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - decay)
-            else:
-                self.state[name].copy_(value)
+        values = network.state_dict()
+        moving = [name for name, value in values.items() if value.is_floating_point()]
+        move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call] # torch leaves it so
+        move([self.state[name] for name in moving], [values[name] for name in moving], step)
+        for name in values.keys() - set(moving):
+            self.state[name].copy_(values[name])
 
 
 def loss(logits: Tensor, targets: Tensor, settings: TrainSettings) -> Tensor:

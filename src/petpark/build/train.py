@@ -1,6 +1,9 @@
 """Train: from the training side to weights, by one recipe, resumable at any moment."""
 
 import dataclasses
+import hashlib
+import math
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +12,7 @@ import numpy as np
 import torch
 from dvclive.live import Live
 from numpy.typing import NDArray
+from scmrepo.exceptions import SCMError
 from torch import Tensor
 from tqdm import tqdm
 
@@ -16,7 +20,7 @@ from petpark import files, fingerprint, images, lake, layout
 from petpark.build import augment, networks, pixels, recipe
 from petpark.build.checkpoint import Checkpoint
 from petpark.config.train import TrainSettings
-from petpark.errors import ModelError
+from petpark.errors import ModelError, SetupError
 
 _MARGIN = 8 / 7  # photos are cached a little larger than the model sees them, so that crops lose no detail
 
@@ -37,22 +41,43 @@ def train(settings: TrainSettings, seed: int) -> None:
     step draws from its own seed, and the checkpoint holds everything else.
 
     Raises:
-        ModelError: the model or its weights are not what the settings say.
+        ModelError: the model or its weights are not what the settings say, or the loss became infinite.
         DataError: the lake is incomplete.
     """
     photos = lake.read_split()
     labels, data_mark, code_mark = lake.labels(photos), fingerprint.lake(photos), fingerprint.code()
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    torch.manual_seed(seed)
+    _be_deterministic()
+    _seed(seed)
     network = networks.start(settings, len(labels))
     _probe(network, settings)
     facts = {"settings": settings.model_dump(), "seed": seed, "data": data_mark, "code": code_mark, "labels": labels}
-    average, history = _Training(network, settings, seed, Checkpoint({**facts, "torch": torch.__version__})).run(
-        _load(photos, labels, settings, data_mark)
+    checkpoint = Checkpoint({**facts, "torch": torch.__version__, "start": _mark(network)})
+    average, history = _Training(network, settings, seed, checkpoint).run(
+        _load(photos, labels, settings, f"{data_mark} {code_mark}")
     )
     _log(history)
     with files.whole(layout.WEIGHTS) as partial:
         torch.save({"state": average, **facts}, partial)
+    checkpoint.remove()
+
+
+def _be_deterministic() -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Filling memory that nothing reads costs up to 5 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # mypy sees no setter
+
+
+def _seed(number: int) -> None:
+    torch.manual_seed(number % 2**63)
+
+
+def _mark(network: networks.Network) -> str:
+    """SHA-256 of the weights that training starts from, as hex: a weights file may change under its name."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _probe(network: networks.Network, settings: TrainSettings) -> None:
@@ -62,16 +87,16 @@ def _probe(network: networks.Network, settings: TrainSettings) -> None:
         with torch.inference_mode():
             network(torch.zeros(1, 3, settings.image_size, settings.image_size))
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0][:160]
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
         raise ModelError(
             f"train.image_size: '{settings.model}' takes no pictures of {settings.image_size} pixels ({reason})."
         ) from None
 
 
-def _load(photos: lake.Photos, labels: tuple[str, ...], settings: TrainSettings, mark: str) -> _Data:
+def _load(photos: lake.Photos, labels: tuple[str, ...], settings: TrainSettings, key: str) -> _Data:
     train_side, validation = lake.side(photos, "train"), lake.side(photos, "validation")
     size = settings.image_size
-    cache = pixels.cached(train_side, round(size * _MARGIN), mark, int(settings.cache_gb * 1e9))
+    cache = pixels.cached(train_side, round(size * _MARGIN), key, int(settings.cache_gb * 1e9))
     return _Data(
         cache,
         train_side.targets(labels),
@@ -93,7 +118,7 @@ class _Training:
         self.average = recipe.Average(self.network, settings.ema)
         self.step = 0
         self.history: list[dict[str, float]] = []
-        self.loss = torch.zeros(2, dtype=torch.float64)  # sum and number of photos in this epoch
+        self.loss = torch.zeros((), dtype=torch.float64, device=self.device)  # sum over the steps of this epoch
 
     def run(self, data: _Data) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
         """Train to the end; returns the averaged weights and the figures of each epoch."""
@@ -105,10 +130,9 @@ class _Training:
                 self._learn(batch, data.targets[rows], data.classes, steps)
                 bar.update()
                 if self.step % per_epoch == 0:
-                    self._finish_epoch(data, bar)
+                    self._finish_epoch(data, per_epoch, bar)
                 elif self.checkpoint.due():
                     self._save()
-        self.checkpoint.remove()
         return {name: value.cpu() for name, value in self.average.state.items()}, self.history
 
     def _batches(self, data: _Data, per_epoch: int, steps: int) -> Iterator[tuple[NDArray[np.int64], images.Pixels]]:
@@ -129,7 +153,7 @@ class _Training:
                 yield batch
 
     def _learn(self, batch: images.Pixels, targets: NDArray[np.int64], classes: int, steps: int) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.step)
+        _seed(self.seed * 1_000_003 + self.step)
         self.network.train()
         networks.freeze(self.network, self.settings.freeze)
         x, y = self._augmented(_tensor(batch, self.device), torch.from_numpy(targets).to(self.device), classes)
@@ -143,7 +167,7 @@ class _Training:
         self.optimizer.step()
         self.step += 1
         self.average.update(self.network, self.step)
-        self.loss += torch.tensor([float(value.detach()) * len(targets), len(targets)], dtype=torch.float64)
+        self.loss += value.detach()
 
     def _half(self) -> bool:
         return self.device.type == "cuda"
@@ -154,10 +178,15 @@ class _Training:
             batch, targets = augment.mixup(batch, targets, self.settings.mixup, classes)
         return batch.contiguous(memory_format=torch.channels_last), targets
 
-    def _finish_epoch(self, data: _Data, bar: "tqdm[Any]") -> None:
+    def _finish_epoch(self, data: _Data, per_epoch: int, bar: "tqdm[Any]") -> None:
         accuracy, value = self._validate(data)
-        figures = {"loss": float(self.loss[0] / self.loss[1]), "accuracy": accuracy, "validation_loss": value}
+        figures = {"loss": float(self.loss) / per_epoch, "accuracy": accuracy, "validation_loss": value}
         self.history.append({name: round(figure, 5) for name, figure in figures.items()})
+        if not all(math.isfinite(figure) for figure in figures.values()):
+            raise ModelError(
+                f"training failed in epoch {len(self.history)}: its loss is no finite number. "
+                "Lower train.learning_rate, or raise train.warmup."
+            )
         self.loss.zero_()
         line = f"epoch {len(self.history)} of {self.settings.epochs}: loss {figures['loss']:.3f}"
         bar.write(f"{line}, validation accuracy {accuracy:.1%}")
@@ -200,7 +229,7 @@ class _Training:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.state = {name: value.to(self.device) for name, value in state["average"].items()}
-        self.step, self.history, self.loss = state["step"], state["history"], state["loss"]
+        self.step, self.history, self.loss = state["step"], state["history"], state["loss"].to(self.device)
         print(f"Training goes on at step {self.step}.")
 
 
@@ -213,8 +242,12 @@ def _tensor(batch: images.Pixels, device: torch.device) -> Tensor:
 def _log(history: list[dict[str, float]]) -> None:
     """Write the curves in DVCLive's form; after a resumed training they are as whole as after an undisturbed one."""
     files.remove(layout.TRAINING)
-    with Live(str(layout.TRAINING), report=None, save_dvc_exp=False, dvcyaml=None, monitor_system=False) as live:
+    try:
+        live = Live(str(layout.TRAINING), report=None, save_dvc_exp=False, dvcyaml=None, monitor_system=False)
+    except SCMError as error:  # what DVCLive meets in a repository without any commit
+        raise SetupError(f"DVCLive needs a Git commit ({error}): commit, and run again.") from None
+    with live:
         for figures in history:
             for name, value in figures.items():
                 live.log_metric(name, value)
-            live.next_step()
+            live.next_step()  # type: ignore[no-untyped-call]

@@ -1,7 +1,9 @@
 """Validate: what is in the data, and whether its sides are alike, as evidence and as a page of deepchecks."""
 
+import html
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +11,19 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from petpark import evidence, files, images, lake, layout, shards
-from petpark.build import suite
 from petpark.build.neighbours import near_duplicates
 from petpark.config.ingest import IngestSettings
 from petpark.config.split import SplitSettings
 from petpark.config.validate import ValidateSettings
 
-_PAGE = layout.REPORTS / "validation.html"
-_ENOUGH = 200  # with fewer photos on a side, drift scores exceed any limit by chance
-_SIDE = 64  # short side of the pictures that deepchecks sees, in pixels
+_PAGE: Final = layout.REPORTS / "validation.html"
+_EMPTY_PAGE: Final = (
+    '<!doctype html>\n<meta charset="utf-8">\n<title>Data</title>\n<p>The sides were not compared: {}.</p>\n'
+)
+_ENOUGH: Final = 200  # with fewer photos on a side, drift scores exceed any limit by chance
+_SIDE: Final = 64  # short side of the pictures that deepchecks sees, in pixels
+
+_Compared = tuple[tuple[evidence.Check, ...], dict[str, float]]
 
 
 def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSettings) -> None:
@@ -30,7 +36,7 @@ def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSet
     """
     photos = lake.read_split()
     manifests = {batch: shards.read_table(layout.manifest(batch), shards.MANIFEST) for batch in ingest.names()}
-    result = _compare_sides(photos, settings.max_photos)
+    checks, drift = _compare_sides(photos, settings.max_photos)
     dropped = Counter(photos.table.column("dropped").to_pylist())
     found = evidence.Validation(
         classes=tuple(_classes(photos)),
@@ -40,8 +46,8 @@ def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSet
         excluded=dropped["excluded"],
         corrected=pc.sum(photos.table.column("corrected")).as_py() or 0,
         leaked=_leaked(photos, manifests, ingest, split.near_duplicate_distance),
-        drift=result.drift,
-        checks=result.checks,
+        drift=drift,
+        checks=checks,
     )
     evidence.write(found, layout.VALIDATION)
     print(_summary(found, len(photos)))
@@ -74,46 +80,52 @@ def _batches(manifests: dict[str, pa.Table], ingest: IngestSettings) -> Iterator
 def _leaked(photos: lake.Photos, manifests: dict[str, pa.Table], ingest: IngestSettings, distance: int) -> int:
     """Count photos to learn from that look like one to judge on: by the hashes, not by the groups of the split."""
     hashes: dict[str, int] = {}
-    acceptance: set[str] = set()
+    judged = set(lake.side(photos, "test").ids)
     for batch, table in manifests.items():
         good = table.filter(pc.is_null(table.column("reason")))
-        pairs = zip(good.column("id").to_pylist(), good.column("phash").to_pylist(), strict=True)
-        known = dict(pairs)
+        known = dict(zip(good.column("id").to_pylist(), good.column("phash").to_pylist(), strict=True))
         hashes |= known
         if ingest.batches[batch].role == "acceptance":
-            acceptance |= known.keys()
-    side = {row["id"]: row["side"] for row in photos.table.select(["id", "side"]).to_pylist() if row["side"]}
-    ids = list(hashes)
-    groups = near_duplicates(np.array([hashes[each] for each in ids], np.uint64), distance)
-    judged = {
-        int(group) for each, group in zip(ids, groups, strict=True) if each in acceptance or side.get(each) == "test"
-    }
-    learned = ("train", "validation")
-    return sum(side.get(each) in learned and int(group) in judged for each, group in zip(ids, groups, strict=True))
+            judged |= known.keys()
+    groups = near_duplicates(np.array(list(hashes.values()), np.uint64), distance)
+    group = dict(zip(hashes, groups.tolist(), strict=True))
+    taboo = {group[each] for each in judged & group.keys()}
+    learned = {*lake.side(photos, "train").ids, *lake.side(photos, "validation").ids}
+    return sum(group[each] in taboo for each in learned & group.keys())
 
 
-def _compare_sides(photos: lake.Photos, most: int) -> suite.SuiteResult:
+def _compare_sides(photos: lake.Photos, most: int) -> _Compared:
     train, test = (_drawn(lake.side(photos, name), most) for name in ("train", "test"))
     if min(len(train), len(test)) < _ENOUGH:
-        files.write_text(
-            _PAGE, f"<!doctype html><p>Fewer than {_ENOUGH} photos on a side: drift was not measured.</p>\n"
-        )
-        note = f"fewer than {_ENOUGH} photos on a side"
-        return suite.SuiteResult((evidence.Check(name="deepchecks", status="SKIPPED", info=note),), {})
+        return _not_compared("SKIPPED", f"fewer than {_ENOUGH} photos on a side")
+    from petpark.build import suite  # it takes seconds
+
     labels = lake.labels(photos)
-    return suite.compare(_sample("train", train, labels), _sample("test", test, labels), labels, _PAGE)
+
+    def sample(name: str, photos: lake.Photos) -> suite.SideSample:
+        return suite.SideSample(name, _pictures(name, photos), photos.targets(labels).tolist(), photos.ids)
+
+    try:
+        result = suite.compare(sample("train", train), sample("test", test), labels, _PAGE)
+    except suite.NotComparableError as error:
+        return _not_compared("ERROR", str(error))
+    return result.checks, result.drift
+
+
+def _not_compared(status: str, why: str) -> _Compared:
+    files.write_text(_PAGE, _EMPTY_PAGE.format(html.escape(why)))
+    return (evidence.Check(name="deepchecks", status=status, info=why),), {}
 
 
 def _drawn(photos: lake.Photos, most: int) -> lake.Photos:
     """At most so many photos, those with the smallest ids; the brightest comes first (deepchecks refuses black)."""
     rows = np.argsort(np.array(photos.ids))[:most]
-    light = photos.column("brightness")[rows]
-    first = int(np.argmax(light)) if len(rows) else 0
-    return photos.take(np.r_[rows[first : first + 1], np.delete(rows, first)] if len(rows) else rows)
+    first = np.argsort(-photos.column("brightness")[rows].astype(np.float64), kind="stable")[:1]
+    return photos.take(np.r_[rows[first], np.delete(rows, first)])
 
 
-def _sample(name: str, photos: lake.Photos, labels: tuple[str, ...]) -> suite.SideSample:
+def _pictures(name: str, photos: lake.Photos) -> list[images.Pixels]:
     pictures: list[images.Pixels] = [np.empty((0, 0, 3), np.uint8)] * len(photos)
     for row, jpeg in tqdm(photos.stored(), f"read {name}", len(photos), unit="photo", disable=None, leave=False):
         pictures[row] = images.decode(jpeg, min_side=_SIDE).pixels
-    return suite.SideSample(name, pictures, photos.targets(labels).tolist(), photos.ids)
+    return pictures

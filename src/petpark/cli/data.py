@@ -47,24 +47,24 @@ def add_commands(commands: "Commands") -> None:
 
 
 def _add(args: argparse.Namespace) -> None:
-    from petpark.build import batches
+    from petpark.build.data import batches
 
     print(batches.add(args.source, args.name, args.role))
 
 
 def _list(_: argparse.Namespace) -> None:
-    from petpark.build import batches
+    from petpark.build.data import batches
 
     print(batches.table())
 
 
 def _drop(args: argparse.Namespace) -> None:
-    from petpark.build import batches
+    from petpark.build.data import batches
 
     print(batches.drop(args.names))
 
 
 def _role(args: argparse.Namespace) -> None:
-    from petpark.build import batches
+    from petpark.build.data import batches
 
     print(batches.role(args.name, args.role))

@@ -2,7 +2,7 @@
 
 import mimetypes
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Any, Final, NamedTuple
@@ -25,9 +25,11 @@ class Photo(NamedTuple):
 class Source:
     """Photos in the order of their paths (`label/name`), and where they come from."""
 
+    given: str
+    """The source as it was given."""
     provenance: Mapping[str, Any]
-    """`source` as it was given, its `kind`, and whatever else tells where the photos come from."""
-    photos: Iterable[Photo]
+    """Its `kind`, and whatever else tells where the photos come from."""
+    photos: Generator[Photo]
     size: int | None = None
     """Bytes of all photos, where that is known beforehand."""
     passed_over: int = 0
@@ -62,7 +64,7 @@ def source(given: str, kind: str, entries: Iterable[Entry], *, strip: bool) -> S
     if not photos:
         raise DataError(_nothing(given, len(seen)))
     size = sum(entry.size for entry in photos)
-    return Source({"source": given, "kind": kind}, _opened(photos), size, len(every) - len(photos))
+    return Source(given, {"kind": kind}, _opened(photos), size, len(every) - len(photos))
 
 
 def hidden(name: str) -> bool:
@@ -110,7 +112,7 @@ def _nothing(given: str, files: int) -> str:
     return f"{given} {found}: a batch is photos in folders, one folder a label (`label/photo.jpg`)."
 
 
-def _opened(entries: Iterable[Entry]) -> Iterator[Photo]:
+def _opened(entries: Iterable[Entry]) -> Generator[Photo]:
     for entry in entries:
         label, _, name = entry.path.partition("/")
         with entry.open() as file:

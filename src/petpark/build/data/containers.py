@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from petpark import layout
-from petpark.build import listing
+from petpark.build.data import listing
 from petpark.errors import DataError
 
 _BLOCK: Final = 512
@@ -86,9 +86,8 @@ def _unpacked(given: str, stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _tar_entries(given: str, file: IO[bytes]) -> Iterator[listing.Entry]:
+    archive, end = _tar_file(given, file), 0
     try:
-        archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - closed with its file
-        end = 0
         while (info := archive.next()) is not None:
             if info.size < 0 or archive.offset <= end:
                 raise _broken(given, "tar", f"{info.name!r} has a size that cannot be")
@@ -103,6 +102,15 @@ def _tar_entries(given: str, file: IO[bytes]) -> Iterator[listing.Entry]:
     except _BROKEN_TAR as error:
         raise _broken(given, "tar", str(error)) from None
     _check_end(given, file, archive.offset)
+
+
+def _tar_file(given: str, file: IO[bytes]) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=file, mode="r:")
+    except _BROKEN_TAR as error:
+        raise DataError(
+            f"{given} is no folder, no tar and no zip ({error}): give one that holds `label/photo.jpg`."
+        ) from None
 
 
 def _check_end(given: str, file: IO[bytes], offset: int) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-from petpark.build import containers, listing
+from petpark.build.data import containers, listing
 from petpark.errors import DataError
 
 _ENDINGS: Final = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
@@ -57,12 +57,16 @@ def _files(given: str, folder: Path, above: str) -> Iterator[listing.Entry]:
         for each in found:
             path = listing.cleaned(given, f"{above}{each.name}")
             if listing.hidden(each.name):
-                yield listing.Entry(path, 0, partial(Path.open, Path(each.path), "rb"))
+                yield listing.Entry(path, 0, partial(_read, each.path))
             elif each.is_symlink():
                 raise listing.refused(given, path, "is a link, and links are not followed")
             elif each.is_dir():
                 yield from _files(given, Path(each.path), f"{above}{each.name}/")
             elif each.is_file():
-                yield listing.Entry(path, each.stat().st_size, partial(Path.open, Path(each.path), "rb"))
+                yield listing.Entry(path, each.stat().st_size, partial(_read, each.path))
             else:
                 raise listing.refused(given, path, "is no ordinary file")
+
+
+def _read(path: str) -> IO[bytes]:
+    return Path(path).open("rb")

@@ -1,0 +1,1 @@
+"""Batches: how photos come into the repository, change their role, and go."""

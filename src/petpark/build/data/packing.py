@@ -1,0 +1,145 @@
+"""Make a batch's archive: the same photos from the same source give the same bytes."""
+
+import io
+import json
+import tarfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any, Final
+
+from tqdm import tqdm
+
+from petpark import files
+from petpark.build import archive
+from petpark.build.data import listing, sources
+from petpark.errors import DataError
+
+PROVENANCE: Final = "provenance.json"  # the archive's last member, outside any label's folder
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a batch's archive."""
+
+    labels: dict[str, int]
+    """Photos of each label."""
+    size: int
+    """Bytes of all photos."""
+    passed_over: int = 0
+    """Files of the source that are no photos."""
+
+    @property
+    def photos(self) -> int:
+        """Photos of all labels."""
+        return sum(self.labels.values())
+
+
+def pack(given: str, path: Path) -> Contents:
+    """Make an archive of a source, given as on the command line.
+
+    Raises:
+        DataError: the source cannot be read, gives a path twice, or fewer than two photos.
+    """
+    with sources.opened(given) as source:
+        return write(source, path)
+
+
+def write(source: listing.Source, path: Path) -> Contents:
+    """Make an archive of a source: an uncompressed tar of `label/name`, in the order of these paths.
+
+    Its last member, `provenance.json`, tells where the photos come from. Only a part of one photo is in memory.
+
+    Raises:
+        DataError: the source cannot be read, gives a path twice or out of order, or fewer than two photos.
+    """
+    with (
+        files.whole(path) as partial,
+        tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar,
+        tqdm(**_bar(source, path)) as bar,
+    ):
+        labels, size = _add_photos(source, tar, bar)
+        contents = _counted(source.given, labels, size, source.passed_over)
+        provenance = _provenance(source, contents)
+        _add(tar, PROVENANCE, len(provenance), io.BytesIO(provenance))
+    return contents
+
+
+def look(path: Path) -> Contents:
+    """Read what lies in an archive that is in its place already.
+
+    Raises:
+        DataError: the archive is missing, cannot be read, or holds fewer than two photos.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing: put the archive there, or give another source.")
+    labels: Counter[str] = Counter()
+    size = 0
+    for member in archive.members(path):
+        labels[member.label] += 1
+        size += member.size
+    return _counted(str(path), labels, size)
+
+
+def _add_photos(source: listing.Source, tar: tarfile.TarFile, bar: Any) -> tuple["Counter[str]", int]:
+    labels: Counter[str] = Counter()
+    size, last = 0, ""
+    with closing(source.photos) as photos:
+        for photo in photos:
+            path = f"{photo.label}/{photo.name}"
+            if path <= last:
+                raise listing.refused(source.given, path, "comes twice, or out of order")
+            if not _is_label(photo.label):
+                raise listing.refused(source.given, path, "has a label that is no name of a folder")
+            _add_photo(source.given, path, photo, tar)
+            labels[photo.label] += 1
+            size, last = size + photo.size, path
+            bar.update(photo.size)
+    return labels, size
+
+
+def _is_label(name: str) -> bool:
+    return bool(name) and name.isprintable() and "/" not in name and not listing.hidden(name)
+
+
+def _add_photo(given: str, path: str, photo: listing.Photo, tar: tarfile.TarFile) -> None:
+    try:
+        _add(tar, path, photo.size, photo.file)
+    except OSError as error:
+        if error.errno:  # the disk's fault
+            raise
+        raise DataError(f"{given}: {path!r} is damaged, or changed while it was read ({error}).") from None
+
+
+def _add(tar: tarfile.TarFile, path: str, size: int, file: IO[bytes]) -> None:
+    """Append a file that belongs to nobody and was never made."""
+    info = tarfile.TarInfo(path)
+    info.size, info.mode = size, 0o644
+    tar.addfile(info, file)
+    tar.members.clear()  # type: ignore[attr-defined] # tarfile would keep them all
+
+
+def _counted(given: str, labels: "Counter[str]", size: int, passed_over: int = 0) -> Contents:
+    if labels.total() < 2:
+        what = "a single photo" if labels else "no photo"
+        raise DataError(f"{given} holds {what}: a batch is photos in folders, one folder a label (`label/photo.jpg`).")
+    return Contents(dict(sorted(labels.items())), size, passed_over)
+
+
+def _provenance(source: listing.Source, contents: Contents) -> bytes:
+    counts = {"photos": contents.photos, "bytes": contents.size, "labels": contents.labels}
+    value = {"source": source.given, **source.provenance, **counts, "petpark": version("petpark")}
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _bar(source: listing.Source, path: Path) -> dict[str, Any]:
+    return {
+        "desc": path.stem,
+        "total": source.size,
+        "unit": "B",
+        "unit_scale": True,
+        "disable": None,
+        "leave": False,
+    }

@@ -1,0 +1,1 @@
+"""How the sample is drawn: animals, the park around them, and the camera."""

@@ -1,0 +1,413 @@
+"""Batches come, change their role and go, in real repositories of Git and DVC, and in clones that hold no photos."""
+
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow as pa
+import pytest
+
+from petpark import files, layout, shards
+from petpark.build.data import batches, packing, pipeline, together, tracking
+from petpark.build.data.outcome import Added, Row
+from petpark.config.ingest import Batch, Role
+from petpark.config.params import load_params
+from petpark.errors import DataError, PetparkError, SettingsError, SetupError
+from tests.build.data.repository import DVC_YAML, PARAMS_YAML, dvc, git, lay, obey, use_remote
+from tests.conftest import draw, jpeg, pack
+
+LABELS = ("fern", "moss", "oak")
+TEXTS = ("params.yaml", "dvc.yaml", "data.dvc", "dvc.lock", ".gitignore")
+PUBLISHED: dict[str, Role] = {"spring": "train", "summer": "train", "gate": "acceptance"}
+
+
+def photos(seed: int) -> dict[str, bytes]:
+    """Two photos of each of three labels."""
+    return {
+        f"{label}/{number}.jpg": jpeg(draw(100 * seed + 10 * place + number))
+        for place, label in enumerate(LABELS)
+        for number in range(2)
+    }
+
+
+def folder(path: Path, seed: int) -> str:
+    for name, data in photos(seed).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository without batches."""
+    return lay(tmp_path_factory.mktemp("empty") / "repository")
+
+
+@pytest.fixture(scope="session")
+def published(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with two batches for training and one for acceptance, all pushed and committed."""
+    root = tmp_path_factory.mktemp("published") / "repository"
+    shutil.copytree(empty, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for seed, (name, role) in enumerate(PUBLISHED.items(), 1):
+            path = layout.archive(name)
+            packing.pack(folder(root.parent / name, seed), path)
+            together.write(pipeline.edited({name: Batch(sha256=files.sha256(path), role=role)}))
+        dvc("add", "data")
+        obey(["dvc push data.dvc", "git add --all"])
+    return root
+
+
+@pytest.fixture
+def repository(empty: Path, workspace: Path) -> Iterator[Path]:
+    """A copy of the repository without batches, which is the current folder."""
+    root = workspace / "repository"
+    shutil.copytree(empty, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        yield root
+
+
+@pytest.fixture
+def clone(published: Path, workspace: Path) -> Iterator[Path]:
+    """A fresh clone, which is the current folder: no archive and no cache."""
+    root = workspace / "clone"
+    git("clone", "--quiet", str(published), str(root))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        yield root
+
+
+def state() -> dict[str, bytes]:
+    """Everything that a failed command must leave as it was."""
+    found = [Path(name) for name in TEXTS] + [path for top in ("data", "lake") for path in Path(top).rglob("*")]
+    return {str(path): path.read_bytes() for path in found if path.is_file()}
+
+
+def listed() -> set[str]:
+    return set(tracking.tracked())
+
+
+def refusal(kind: type[PetparkError], source: str, **options: str) -> str:
+    """What is said of a batch that is not added, and that everything is as it was."""
+    before = state()
+    with pytest.raises(kind) as error:
+        batches.add(source, **options)  # type: ignore[arg-type]
+    assert state() == before
+    assert not list(layout.SCRATCH.rglob("*.tar"))
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    assert error.value.__cause__ is None
+    return sentence
+
+
+def test_the_first_batch_of_a_repository(repository: Path) -> None:
+    pack(Path("data/notes.tar"), photos(9))  # lies there, and is no batch
+    found = batches.add(folder(repository.parent / "Spring walk", 1))
+    assert (found.name, found.role, found.state) == ("Spring-walk", "train", "added")
+    assert (found.contents.labels, found.contents.photos) == (dict.fromkeys(LABELS, 2), 6)
+    assert load_params().ingest.batches["Spring-walk"].model_dump() == {"sha256": found.sha256, "role": "train"}
+    assert files.sha256(Path("data/Spring-walk.tar")) == found.sha256
+    assert listed() == {"Spring-walk.tar"}
+    assert pipeline.edited() == {}
+    assert found.commands == ("dvc push data.dvc", "git add .dvc/store data.dvc dvc.yaml params.yaml")
+    assert not list(layout.SCRATCH.rglob("*"))
+
+
+def test_what_was_done_is_told_in_words() -> None:
+    contents = packing.Contents({"fern": 2000, "oak": 1}, 12_345_678, 3)
+    found = Added("spring", "train", "replaced", "ab", contents, ("dvc push data.dvc", "git add data.dvc"))
+    assert str(found).splitlines() == [
+        "spring (train): replaced; 2,001 photos (fern 2,000, oak 1), 12.3 MB",
+        "passed over: 3 (hidden files, and files outside any label's folder)",
+        "To bring this to everyone else:",
+        "  dvc push data.dvc",
+        "  git add data.dvc",
+        "After a `dvc repro`, push again, and add dvc.lock and the metrics too.",
+    ]
+    many = packing.Contents({f"label {number}": 2 for number in range(40)}, 1)
+    assert str(Added("spring", "train", "unchanged", "ab", many, ())) == (
+        "spring (train): unchanged; 80 photos (40 labels), 0.0 MB"
+    )
+
+
+def test_git_ignores_the_photos_even_where_nobody_said_so(repository: Path) -> None:
+    Path(".gitignore").unlink()
+    found = batches.add(folder(repository.parent / "spring", 1))
+    assert Path(".gitignore").read_text() == "/data\n"
+    assert found.commands[1] == "git add .dvc/store .gitignore data.dvc dvc.yaml params.yaml"
+
+
+def test_a_clone_without_photos_takes_a_new_batch_and_keeps_the_others(clone: Path, workspace: Path) -> None:
+    obey(batches.add(folder(workspace / "autumn", 4)).commands)
+    assert [path.name for path in Path("data").iterdir()] == ["autumn.tar"]
+    assert listed() == {"spring.tar", "summer.tar", "gate.tar", "autumn.tar"}
+    assert git("show", "--numstat", "--format=", "HEAD", "--", "params.yaml", "dvc.yaml") == (
+        "7\t0\tdvc.yaml\n1\t0\tparams.yaml\n"
+    )
+    assert git("status", "--short") == ""
+    git("clone", "--quiet", str(clone), str(workspace / "another"))
+    dvc("pull", "data/autumn.tar", "data/summer.tar", cwd=workspace / "another")
+    for name in ("autumn", "summer"):
+        known = load_params().ingest.batches[name]
+        assert files.sha256(workspace / "another" / layout.archive(name)) == known.sha256
+
+
+def test_a_clone_without_photos_can_drop_a_batch(clone: Path, workspace: Path) -> None:
+    Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest@spring:\n    cmd: a\n  split:\n    cmd: b\n")
+    git("add", "dvc.lock")
+    git("commit", "--quiet", "--message", "results")
+    found = batches.drop(["spring"])
+    assert "spring: dropped; Git's history and DVC's remote keep the photos" in str(found)
+    obey(found.commands)
+    assert found.commands[1] == "git add .dvc/store data.dvc dvc.lock dvc.yaml params.yaml"
+    assert listed() == {"summer.tar", "gate.tar"}
+    assert list(load_params().ingest.batches) == ["summer", "gate"]
+    assert Path("dvc.lock").read_text() == "schema: '2.0'\nstages:\n  split:\n    cmd: b\n"
+    assert "spring" not in Path("dvc.yaml").read_text()
+    git("clone", "--quiet", str(clone), str(workspace / "another"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workspace / "another")
+        assert listed() == {"summer.tar", "gate.tar"}
+
+
+def test_several_batches_go_at_once_with_all_that_lies_here(clone: Path, workspace: Path) -> None:
+    for name in PUBLISHED:
+        pack(layout.archive(name), {})
+        pack(layout.manifest(name), {})
+    Path("data/spring.tar").unlink()
+    batches.drop(["spring", "summer", "spring"])
+    assert listed() == {"gate.tar"}
+    assert [path.name for path in Path("data").iterdir()] == ["gate.tar"]
+    assert [path.name for path in Path("lake").iterdir()] == ["gate"]
+    batches.drop(["gate"])
+    assert listed() == set()
+    assert load_params().ingest.batches == {}
+    assert Path("dvc.yaml").read_text() == DVC_YAML
+    assert Path("params.yaml").read_text() == PARAMS_YAML
+
+
+def test_a_batch_that_was_never_committed_can_go(clone: Path) -> None:
+    text = Path("data.dvc").read_text()
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("  gate:", "  other:"))
+    batches.drop(["other"])
+    assert Path("data.dvc").read_text() == text
+
+
+def test_unknown_batches_are_not_dropped(clone: Path) -> None:
+    before = state()
+    with pytest.raises(DataError, match=r"there is no batch 'sprang': params\.yaml lists spring, summer, gate\."):
+        batches.drop(["spring", "sprang"])
+    assert state() == before
+
+
+def test_the_same_photos_again_change_nothing(clone: Path, published: Path) -> None:
+    before = {name: Path(name).read_bytes() for name in ("params.yaml", "dvc.yaml", "data.dvc")}
+    found = batches.add(str(published.parent / "gate"))
+    assert (found.state, found.role, found.commands) == ("unchanged", "acceptance", ())
+    assert {name: Path(name).read_bytes() for name in before} == before
+
+
+def test_a_batch_is_corrected_by_adding_it_again(clone: Path, published: Path) -> None:
+    shutil.copytree(published.parent / "spring", "spring")
+    old = load_params().ingest.batches["spring"].sha256
+    lines = Path("dvc.yaml").read_text()
+    Path("spring/oak/1.jpg").rename("spring/moss/3.jpg")
+    found = batches.add("spring")
+    assert (found.state, found.contents.labels) == ("replaced", {"fern": 2, "moss": 3, "oak": 1})
+    assert load_params().ingest.batches["spring"].sha256 == found.sha256 != old
+    assert Path("dvc.yaml").read_text() == lines
+    assert listed() == {"spring.tar", "summer.tar", "gate.tar"}
+    assert found.commands[1] == "git add .dvc/store data.dvc params.yaml"
+
+
+def test_an_archive_that_was_replaced_by_hand_is_taken_as_it_is(clone: Path, workspace: Path) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    sha256 = files.sha256(Path("data/spring.tar"))
+    found = batches.add(str(Path("data/spring.tar").absolute()))
+    assert (found.name, found.state, found.sha256) == ("spring", "replaced", sha256)
+    assert files.sha256(Path("data/spring.tar")) == sha256
+    assert load_params().ingest.batches["spring"].sha256 == sha256
+    assert listed() == {"spring.tar", "summer.tar", "gate.tar"}
+
+
+def test_an_archive_in_its_place_can_be_copied_under_another_name(clone: Path) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    found = batches.add("data/spring.tar", name="spring-2")
+    with tarfile.open("data/spring-2.tar") as made:
+        assert made.getnames() == [*sorted(photos(7)), "provenance.json"]
+        text = made.extractfile("provenance.json")
+        assert text is not None
+        assert json.load(text)["source"] == "data/spring.tar"
+    assert found.state == "added"
+
+
+def test_a_broken_archive_in_its_place_stays_and_becomes_no_batch(clone: Path) -> None:
+    Path("data").mkdir()
+    Path("data/spring.tar").write_bytes(b"text" * 1000)
+    assert "data/spring.tar is no uncompressed tar archive" in refusal(DataError, "data/spring.tar")
+    assert Path("data/spring.tar").exists()
+
+
+@pytest.mark.parametrize("by_adding", [False, True])
+def test_a_role_moves_a_batch_out_of_training_and_touches_no_photo(
+    clone: Path, published: Path, by_adding: bool
+) -> None:
+    def change(role: Role) -> tuple[str, ...]:
+        source = str(published.parent / "summer")
+        return (batches.add(source, role=role) if by_adding else batches.role("summer", role)).commands
+
+    before = {name: Path(name).read_text() for name in TEXTS if Path(name).exists()}
+    assert change("acceptance") == ("git add dvc.yaml params.yaml",)
+    after = {name: Path(name).read_text() for name in before}
+    assert [name for name in before if before[name] != after[name]] == ["params.yaml", "dvc.yaml"]
+    assert after["dvc.yaml"].count("lake/summer/") == 2
+    assert load_params().ingest.names("train") == ("spring",)
+    change("train")
+    assert {name: Path(name).read_text() for name in before} == before
+
+
+def test_a_role_is_for_a_batch_that_is_there(clone: Path) -> None:
+    with pytest.raises(DataError, match="there is no batch 'winter'"):
+        batches.role("winter", "train")
+    assert batches.role("gate", "acceptance").commands == ()
+
+
+def test_where_dvc_fails_everything_is_as_it_was(clone: Path, published: Path) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    pack(Path("lake/spring/manifest.parquet"), {})
+    shutil.copytree(published.parent / "summer", "spring")
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(f"{text}  greedy:\n    cmd: echo\n    outs: [data/spring.tar]\n")
+    assert "`dvc add data/spring.tar` failed, and everything is as it was" in refusal(SetupError, "spring")
+    before = state()
+    with pytest.raises(SetupError, match=r"`dvc add data/spring\.tar` failed"):
+        batches.drop(["spring"])
+    assert state() == before
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+STEPS = [(files, "sha256"), (together, "move"), (together, "write"), (tracking, "_dvc")]
+
+
+@pytest.mark.parametrize(("module", "name"), STEPS)
+@pytest.mark.parametrize("batch", ["spring", "autumn"])
+def test_an_interruption_while_adding_changes_nothing(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, batch: str
+) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    folder(Path(batch), 4)
+    before = state()
+    monkeypatch.setattr(module, name, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        batches.add(batch)
+    assert state() == before
+    assert not list(layout.SCRATCH.rglob("*.tar"))
+
+
+@pytest.mark.parametrize(("module", "name"), STEPS[1:])
+def test_an_interruption_while_dropping_changes_nothing(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    pack(Path("lake/spring/manifest.parquet"), {})
+    pack(Path("lake/spring/shard/0.parquet"), {})
+    before = state()
+    monkeypatch.setattr(module, name, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        batches.drop(["spring"])
+    assert state() == before
+
+
+def sparse(path: str, size: int) -> None:
+    """A file that takes no room, and counts."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(path).open("wb") as file:
+        file.truncate(size)
+
+
+def test_the_store_in_the_repository_has_a_limit(clone: Path, workspace: Path) -> None:
+    archives = [each.size or 0 for each in tracking.tracked().values()]
+    stored = sum(path.stat().st_size for path in Path(".dvc/store").rglob("*") if path.is_file())
+    room = tracking.STORE_LIMIT - stored
+    source = folder(workspace / "autumn", 4)
+    sparse(".dvc/store/filler", room - max(archives))  # as large as they are
+    assert batches.add(source).state == "added"
+    sentence = refusal(DataError, folder(workspace / "winter", 5))  # autumn waits to be pushed, and counts
+    assert "the DVC store in this repository would hold 50.0 MB, and 50 MB is its limit" in sentence
+    assert "`dvc remote add -d NAME s3://BUCKET/FOLDER`" in sentence
+    assert batches.add(source, role="acceptance").state == "role changed"  # nothing new comes into the store
+
+
+def test_a_store_elsewhere_has_no_limit(clone: Path, workspace: Path) -> None:
+    sparse(".dvc/store/filler", tracking.STORE_LIMIT)
+    assert listed() == {f"{name}.tar" for name in PUBLISHED}  # and have the list in the cache
+    use_remote(str(workspace / "far"))
+    found = batches.add(folder(workspace / "autumn", 4))
+    assert found.commands == ("dvc push data.dvc", "git add data.dvc dvc.yaml params.yaml")
+
+
+def test_what_the_remote_no_longer_has_is_said(clone: Path, workspace: Path) -> None:
+    shutil.rmtree(".dvc/store")
+    assert "what data.dvc lists can be had neither" in refusal(SetupError, folder(workspace / "autumn", 4))
+    assert [(row.name, row.size) for row in batches.batches()] == [(name, None) for name in PUBLISHED]
+
+
+def test_where_dvc_was_never_set_up_it_is_said(workspace: Path) -> None:
+    Path("params.yaml").write_text(PARAMS_YAML)
+    Path("dvc.yaml").write_text(DVC_YAML)
+    assert "this is no DVC repository" in refusal(SetupError, folder(workspace / "autumn", 4))
+
+
+def test_what_stands_in_the_way_is_said_before_photos_are_packed(clone: Path) -> None:
+    Path("dvc.yaml").write_text(DVC_YAML.replace("  evaluate:", "  judge:"))
+    assert "'stages.evaluate.deps' is missing" in refusal(SettingsError, "nowhere")
+    git("checkout", "--quiet", "dvc.yaml")
+    shutil.rmtree(".dvc/store")
+    assert "can be had neither from DVC's cache nor from its remote" in refusal(SetupError, "nowhere")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "-a", "a" * 65, "a/b", "ä"])
+def test_a_name_that_is_none_is_refused(clone: Path, name: str) -> None:
+    assert f"a batch cannot be called {name!r}" in refusal(DataError, "spring", name=name)
+
+
+def test_a_file_that_nobody_added_is_not_overwritten(clone: Path, workspace: Path) -> None:
+    pack(Path("data/autumn.tar"), photos(9))
+    sentence = refusal(DataError, folder(workspace / "autumn", 4))
+    assert "data/autumn.tar is in the way, and no batch yet" in sentence
+
+
+def test_the_list_tells_what_can_be_known_here(clone: Path, published: Path) -> None:
+    reasons = pa.array([None, "damaged", None, "empty", None, None], pa.string())
+    columns = [reasons if name == "reason" else pa.nulls(6, kind) for name, kind in zip(*_fields(), strict=True)]
+    layout.manifest("spring").parent.mkdir(parents=True)
+    shards.write_table(pa.table(columns, schema=shards.MANIFEST), layout.manifest("spring"))
+    shutil.copytree(published / "data", "data", ignore=shutil.ignore_patterns("s*"))
+    known = load_params().ingest.batches
+    sizes = {name: each.size for name, each in tracking.tracked().items()}
+    assert sizes["gate.tar"] == layout.archive("gate").stat().st_size
+    assert batches.batches() == [
+        Row("spring", "train", 6, 2, sizes["spring.tar"], known["spring"].sha256, present=False),
+        Row("summer", "train", None, None, sizes["summer.tar"], known["summer"].sha256, present=False),
+        Row("gate", "acceptance", None, None, sizes["gate.tar"], known["gate"].sha256, present=True),
+    ]
+    lines = [line.split() for line in batches.table().splitlines()]
+    assert lines[0] == ["batch", "role", "photos", "quarantined", "MB", "sha256", "here"]
+    assert lines[1] == ["spring", "train", "6", "2", "0.0", known["spring"].sha256[:12], "no"]
+    assert lines[3] == ["gate", "acceptance", "-", "-", "0.0", known["gate"].sha256[:12], "yes"]
+
+
+def _fields() -> tuple[list[str], list[pa.DataType]]:
+    return shards.MANIFEST.names, shards.MANIFEST.types
+
+
+def test_an_empty_list_says_how_to_begin(repository: Path) -> None:
+    assert batches.table() == "There is no batch yet: `petpark data add SOURCE` makes one."
