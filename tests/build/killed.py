@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ SETTINGS: Final = TrainSettings(image_size=16, epochs=2, batch_size=16, mixup=0.
 SAVES: Final = 3  # the save at which it dies
 
 _save = torch.save
+import_module("dvc.repo")  # which DVCLive imports late: once for all processes
 
 
 def die(*_: object, **__: object) -> None:
@@ -49,14 +51,14 @@ def _die_saved() -> None:
 def _die_saving() -> None:
     saves = []
 
-    def save_half_and_die(state: object, path: Path) -> None:
+    def save_half_and_die(state: object, path: Any) -> None:
         _save(state, path)
         saves.append(path)
         if len(saves) == SAVES:
             os.truncate(path, path.stat().st_size // 2)
             die()
 
-    torch.save = save_half_and_die
+    torch.save = save_half_and_die  # type: ignore[assignment] # fewer arguments do
 
 
 def _die_logging() -> None:
@@ -100,11 +102,11 @@ def _in_a_child(out: str, disturb: Callable[[], None], seed: int) -> None:
         try:
             disturb()
             trainer.train(SETTINGS, seed)
-        except BaseException:
+            sys.stdout.flush()
+            os._exit(0)
+        finally:
             traceback.print_exc()
             os._exit(1)
-        sys.stdout.flush()
-        os._exit(0)
     status = os.waitpid(child, 0)[1]
     wanted = 0 if disturb is _nothing else signal.SIGKILL
     if status != wanted:

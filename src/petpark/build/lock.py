@@ -6,15 +6,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 
 from petpark import layout
 from petpark.config.ingest import IngestSettings
-from petpark.errors import SetupError
+from petpark.errors import DataError, SetupError
 
-LOCK = Path("dvc.lock")
+LOCK: Final = Path("dvc.lock")
 
 
 def stale() -> str | None:
@@ -22,32 +22,66 @@ def stale() -> str | None:
 
     `dvc repro --dry --allow-missing` trusts an input that is not there, so the hash of each archive in the directory
     object of data.dvc is compared with the lock as well.
+
+    Raises:
+        SetupError: this is no DVC repository.
+        DataError: DVC cannot read the pipeline, or the directory object of data.dvc is lost.
     """
+    with _repository() as repo:
+        if not LOCK.exists():
+            return f"there is no {LOCK} yet"
+        return _changed_stage(repo) or _replaced_archive(repo)
+
+
+def _repository() -> Any:
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
-    with Repo() as repo:
-        try:
-            waiting = repo.reproduce(dry=True, allow_missing=True)
-        except (DvcException, OSError) as error:  # in a fresh clone it ends at the first stage that has to run
-            return f"a stage has to run ({str(error).splitlines()[0]})"
-        if waiting:
-            return "has to run: " + ", ".join(stage.addressing for stage in waiting)
-        return _replaced_archive(repo)
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # after the import, which sets it
+    try:
+        return Repo()
+    except NotDvcRepoError:
+        raise SetupError("This is no DVC repository: run it from the root of one.") from None
+
+
+def _changed_stage(repo: Any) -> str | None:
+    from dvc.exceptions import DvcException, ReproductionError
+
+    try:
+        waiting = [stage.addressing for stage in repo.reproduce(dry=True, allow_missing=True)]
+    except ReproductionError as error:  # in a fresh clone it ends at the first stage that has to run
+        waiting = [str(error).removeprefix("failed to reproduce ").strip("'")]
+    except DvcException as error:
+        raise DataError(f"DVC cannot tell what has to run: {str(error).splitlines()[0]}.") from None
+    return f"has to run: {', '.join(waiting)}" if waiting else None
 
 
 def _replaced_archive(repo: Any) -> str | None:
-    locked: dict[str, Any] = YAML(typ="safe").load(LOCK).get("stages", {})
-    tracked = repo.dvcfs.find(str(layout.DATA), detail=True) if layout.DATA.with_suffix(".dvc").exists() else {}
-    found = {Path(path).name: (entry.get("dvc_info") or entry).get("md5") for path, entry in tracked.items()}
-    for name, stage in locked.items():
+    tracked = _tracked(repo)
+    stages: dict[str, Any] = YAML(typ="safe").load(LOCK).get("stages", {})
+    for name, stage in stages.items():
         for dep in stage.get("deps", ()):
-            archive = Path(dep["path"])
-            if archive.parent == layout.DATA and found.get(archive.name) != dep.get("md5"):
-                return f"{name} has to run: data.dvc holds another {archive} than dvc.lock"
+            path = dep["path"]
+            if Path(path).parent == layout.DATA and tracked.get(path) != dep.get("md5"):
+                return f"has to run: {name}, as data.dvc and {LOCK} name different contents of {path}"
     return None
+
+
+def _tracked(repo: Any) -> dict[str, str | None]:
+    """The MD5 of each archive, whether it is here or not."""
+    from dvc_data.index import DataIndexDirError
+
+    try:
+        entries = repo.dvcfs.ls(str(layout.DATA), detail=True)
+    except FileNotFoundError:
+        return {}
+    except DataIndexDirError:
+        raise DataError(
+            "The list of archives that data.dvc names is in neither DVC's cache nor its remote: "
+            "run `dvc push data.dvc` where the last batch was added."
+        ) from None
+    return {entry["name"]: entry.get("dvc_info", {}).get("md5") for entry in entries}
 
 
 def remake_reports(ingest: IngestSettings) -> None:
@@ -59,10 +93,11 @@ def remake_reports(ingest: IngestSettings) -> None:
     read = [layout.SPLIT, layout.MODEL]
     read += [layout.manifest(batch) for batch in ingest.names()]
     read += [layout.shard(batch) for batch in ingest.names("train")]
-    _dvc(["pull", "--quiet", *map(str, read)])
+    _dvc(["pull", *map(str, read)])
     _dvc(["repro", "--allow-missing", "--force", "--single-item", "validate", "evaluate"])
 
 
 def _dvc(arguments: Sequence[str]) -> None:
-    if subprocess.run([sys.executable, "-m", "dvc", *arguments], check=False).returncode:  # noqa: S603 - ours, and no shell
+    command = [sys.executable, "-m", "dvc", *arguments]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603 - DVC alone, and no shell
         raise SetupError(f"`dvc {arguments[0]}` failed; what it said above tells why.")

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from petpark.build import archive, photo
 from petpark.errors import PetparkError, SetupError
@@ -20,7 +20,7 @@ _FEW: Final = 256  # photos that are done before a worker process has started
 
 Chunk = tuple[archive.Member, ...]
 Verdicts = list[photo.Verdict]
-_Connection = Connection[Any, Any]
+_Connection: TypeAlias = "Connection[Any, Any]"
 
 
 def examine(path: Path, recipe: photo.Recipe, workers: int) -> Generator[tuple[Chunk, Verdicts]]:
@@ -56,7 +56,8 @@ def _in_processes(
         free = deque(crew * _AHEAD)  # a worker stands here once for each chunk that it can take
         while True:
             while free and len(given) < workers * _WINDOW and (chunk := next(chunks, None)):
-                free.popleft().send((oldest + len(given), _places(chunk)))
+                with _alive(path):
+                    free.popleft().send((oldest + len(given), _places(chunk)))
                 given.append(chunk)
             if not given:
                 return
@@ -65,22 +66,24 @@ def _in_processes(
                 oldest += 1
                 continue
             for worker in cast("list[_Connection]", wait(crew)):
-                number, answer = _receive(worker, path)
+                with _alive(path):
+                    number, answer = worker.recv()
+                if isinstance(answer, PetparkError):
+                    raise answer
                 verdicts[number] = answer
                 free.append(worker)
 
 
-def _receive(worker: _Connection, path: Path) -> tuple[int, Verdicts]:
+@contextmanager
+def _alive(path: Path) -> Iterator[None]:
+    """Turn the end of a worker's pipe into words."""
     try:
-        number, answer = worker.recv()
+        yield
     except (EOFError, ConnectionError):
         raise SetupError(
             f"a process that was working on {path} was killed, most often for want of memory: close other programs and "
             "run it again."
         ) from None
-    if isinstance(answer, PetparkError):
-        raise answer
-    return number, answer
 
 
 @contextmanager
@@ -97,7 +100,7 @@ def _crew(path: Path, recipe: photo.Recipe, workers: int) -> Iterator[list[_Conn
         for _ in range(workers):
             ours, theirs = context.Pipe()
             crew.append(ours)
-            process = context.Process(target=photo.work, args=(theirs, path, recipe), daemon=True)
+            process: BaseProcess = context.Process(target=photo.work, args=(theirs, path, recipe), daemon=True)
             process.start()
             theirs.close()
             processes.append(process)

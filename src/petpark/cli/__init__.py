@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 where all is well, 1 where a gate says no, 2 where the command could not be carried out.
     """
     args = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may bear a name that the terminal cannot show
     try:
-        return int(args.run(args) or 0)
+        status = int(args.run(args) or 0)
+        sys.stdout.flush()  # a reader that went away shows here, and not when Python ends
     except PetparkError as error:
         return _complain(str(error))
     except ModuleNotFoundError as error:
@@ -53,12 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(_no_file(error))
     except KeyboardInterrupt:
         return 130
+    return status
 
 
 def _no_file(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no space is left on the device: free some and run the same command again; nothing half-written stays."
-    return f"{error.filename or 'file'}: {error.strerror or error}."
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
 
 
 def _complain(sentence: str) -> int:

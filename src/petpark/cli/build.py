@@ -81,18 +81,24 @@ def _add_stages(commands: "Commands") -> None:
     sample.set_defaults(run=_sample)
 
 
+# Each stage reads its settings before it imports what it runs: a typo in them is found at once.
+
+
 def _ingest(args: argparse.Namespace) -> None:
-    from petpark.build.ingest import ingest
-    from petpark.config.params import load_params
-
-    ingest(args.batch, args.sha256, load_params().ingest)
-
-
-def _split(_: argparse.Namespace) -> None:
-    from petpark.build.split import split
     from petpark.config.params import load_params
 
     params = load_params()
+    from petpark.build.ingest import ingest
+
+    ingest(args.batch, args.sha256, params.ingest)
+
+
+def _split(_: argparse.Namespace) -> None:
+    from petpark.config.params import load_params
+
+    params = load_params()
+    from petpark.build.split import split
+
     split(params.ingest, params.split)
 
 
@@ -108,7 +114,7 @@ def _validate(_: argparse.Namespace) -> None:
 def _train(_: argparse.Namespace) -> None:
     from petpark.config.params import load_params
 
-    params = load_params()  # before torch: a typo is found at once
+    params = load_params()
     from petpark.build.train import train
 
     train(params.train, params.seed)
@@ -125,12 +131,13 @@ def _package(_: argparse.Namespace) -> None:
 
 
 def _evaluate(_: argparse.Namespace) -> None:
-    from petpark.build.evaluate import evaluate
     from petpark.config.params import load_params
     from petpark.config.policy import load_policy
 
-    params = load_params()
-    evaluate(params.evaluate, load_policy().cost.matrix, params.seed)
+    params, policy = load_params(), load_policy()
+    from petpark.build.evaluate import evaluate
+
+    evaluate(params.evaluate, policy.cost.matrix, params.seed)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -143,14 +150,16 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _gate_build(args: argparse.Namespace) -> int:
-    from petpark import gate
-    from petpark.build.review import review
     from petpark.config.params import load_params
     from petpark.config.policy import load_policy
+
+    params, policy = load_params(), load_policy()
+    from petpark import gate
+    from petpark.build.review import review
     from petpark.report.text import summary
 
-    found = review(args.champion, load_policy(), load_params().seed)
-    verdict = gate.judge(found, load_policy(), gate.BUILD_RULES)
+    found = review(args.champion, policy, params.seed)
+    verdict = gate.judge(found, policy, gate.BUILD_RULES)
     print(summary(found.evaluation, verdict.reasons))
     return 0 if verdict.passed else 1
 
