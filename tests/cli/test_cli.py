@@ -385,3 +385,23 @@ def test_a_reader_that_went_away_is_no_traceback(classified: Path) -> None:
     os.close(write)
     _, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (2, b"")
+
+
+def test_batches_are_listed_even_where_there_is_no_dvc(
+    grown: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(grown)
+    status, out, err = ask(capsys, "data", "list")
+    assert (status, err) == (0, "")
+    assert [batch for batch in lakes.BATCHES if batch in out] == list(lakes.BATCHES)
+
+
+@pytest.mark.parametrize("command", [["drop", "nobody"], ["role", "nobody", "train"]])
+def test_a_batch_that_does_not_exist_is_one_sentence(
+    settled: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command[1] in sentence(ask(capsys, "data", *command))
+
+
+def test_pages_cannot_be_made_again_outside_a_dvc_repository(settled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "`dvc pull` failed" in sentence(ask(capsys, "report"))

@@ -1,7 +1,7 @@
 """Evaluate: judge the packaged file on the test side, and show its mistakes."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ def evaluate(settings: EvaluateSettings, cost: CostMatrix, seed: int) -> None:
     answers = _ask(classifier, lake.side(photos, "test"), "test")
     found = _evidence(classifier, answers, settings, cost(classifier.labels), seed)
     known = _ask(classifier, _reference(photos, settings.neighbours), "training photos")
-    page = render(found, list(_gallery(classifier, found, answers, known)))
+    page = render(found, list(_gallery(classifier, found.mistakes[: settings.gallery], answers, known)))
     truth = answers.photos.targets(classifier.labels)
     said = predictions.Predictions(tuple(answers.photos.ids), classifier.labels, truth, answers.probabilities)
     predictions.write(said, layout.PREDICTIONS)
@@ -104,7 +104,7 @@ def _evidence(
         reliability=metrics.reliability(truth, probabilities),
         curves=metrics.precision_recall(truth, probabilities, labels),
         slices=slices(answers.photos, probabilities.argmax(1) == truth),
-        mistakes=tuple(_mistakes(answers, truth, labels))[: settings.gallery],
+        mistakes=tuple(_mistakes(answers, truth, labels)),
     )
 
 
@@ -135,15 +135,17 @@ def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ..
         )
 
 
-def _gallery(classifier: Classifier, found: evidence.Evaluation, answers: _Answers, known: _Answers) -> Iterator[Case]:
-    """The mistakes of the evidence, each with its occlusion map and the training photos that look alike to it."""
+def _gallery(
+    classifier: Classifier, mistakes: Sequence[evidence.Mistake], answers: _Answers, known: _Answers
+) -> Iterator[Case]:
+    """Mistakes, each with its occlusion map and the training photos that look alike to it."""
     place = {photo_id: row for row, photo_id in enumerate(answers.photos.ids)}
-    rows = np.array([place[mistake.id] for mistake in found.mistakes], np.int64)
+    rows = np.array([place[mistake.id] for mistake in mistakes], np.int64)
     photos = _jpegs(answers.photos, rows)
     near, cosines = explain.nearest(answers.embeddings[rows], known.embeddings, _SHOWN)
     pictures = _jpegs(known.photos, np.unique(near))
     ids, labels = known.photos.ids, known.photos.column("label").tolist()
-    for number, (row, mistake) in enumerate(zip(rows.tolist(), found.mistakes, strict=True)):
+    for number, (row, mistake) in enumerate(zip(rows.tolist(), mistakes, strict=True)):
         neighbours = tuple(
             Neighbour(pictures[each], labels[each], ids[each], round(float(cosine), 4))
             for each, cosine in zip(near[number].tolist(), cosines[number], strict=True)
