@@ -63,6 +63,13 @@ def test_reading_takes_the_order_of_the_photos_and_not_of_the_disk(photos: Photo
     assert np.array_equal(pixels.load(photos.take(rows), SIZE, "some"), expected(photos)[rows])
 
 
+@pytest.mark.parametrize("kept", [10, 10_000])
+def test_the_rows_follow_the_photos_and_not_the_disk(photos: Photos, kept: int) -> None:
+    rows = np.random.default_rng(2).permutation(len(photos))
+    cache = pixels.cached(photos.take(rows), SIZE, "key", kept * SQUARE)
+    assert np.array_equal(cache[np.arange(len(rows))], expected(photos)[rows])
+
+
 def test_no_photos_are_no_pixels(photos: Photos) -> None:
     none = photos.take(np.arange(0))
     assert pixels.load(none, SIZE, "none").shape == (0, SIZE, SIZE, 3)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from petpark import fingerprint, lake, layout
 from petpark.build import networks
+from petpark.build import train as trainer
 from petpark.build.checkpoint import Checkpoint
 from petpark.build.train import train
 from petpark.errors import DataError, ModelError
@@ -122,6 +123,20 @@ def test_it_says_what_each_epoch_brought(lake_here: Path, capsys: pytest.Capture
     learned(epochs=2)
     said = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in said] == ["epoch 1 of 2", "epoch 2 of 2"]
+
+
+def test_looking_at_the_validation_side_leaves_the_training_as_it_was(lake_here: Path) -> None:
+    labels, settings = lakes.LABELS, SHORT.model_copy(update={"ema": 0.9})
+    data = trainer._load(lake.read_split(), labels, settings, "key")
+    training = trainer._Training(networks.build("small", 3), settings, SEED, Checkpoint({}))
+    for name in ("head.weight", "body.0.weight"):
+        training.average.state[name] += 1
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    first = training._validate(data)
+    assert equal(dict(training.network.state_dict()), before)
+    training.average.state["head.bias"] += torch.tensor([0.0, 50.0, 0.0])  # the average is what is looked at
+    beeches = (data.validation_targets == 1).mean()
+    assert training._validate(data)[0] == pytest.approx(beeches) != first[0]
 
 
 # The same each time

@@ -378,7 +378,11 @@ def test_ctrl_c_ends_quietly_with_status_130(classified: Path) -> None:
     assert (child.returncode, out, err) == (130, b"", b"")
 
 
-def test_a_reader_that_went_away_is_no_traceback(classified: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_went_away_is_no_traceback(
+    classified: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     read, write = os.pipe()
     os.close(read)
     child = subprocess.Popen(["petpark", "predict", "red.jpg"], stdout=write, stderr=subprocess.PIPE)

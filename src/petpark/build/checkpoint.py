@@ -6,12 +6,21 @@ import time
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from petpark import files
 from petpark.layout import SCRATCH
 
 _FOLDER: Final = SCRATCH / "checkpoints"
 _SECONDS: Final = 60
+
+
+def mark(state: dict[str, Tensor]) -> str:
+    """SHA-256 of the weights that a training starts from, as hex: a weights file may change under its name."""
+    digest = hashlib.sha256()
+    for value in state.values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Checkpoint:

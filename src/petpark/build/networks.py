@@ -157,7 +157,7 @@ def _load(whole: nn.Module, weights: dict[str, Tensor], model: str) -> None:
             f"train.weights: not the weights of '{model}' ({len(lost)} missing, {len(left)} unknown, {len(odd)} of "
             f"another shape, such as '{(odd + lost + left)[0]}')."
         )
-    whole.load_state_dict({key: value.to(wanted[key].dtype) for key, value in weights.items()}, strict=False)
+    whole.load_state_dict(weights, strict=False)  # which widens half precision
 
 
 def _weights(settings: TrainSettings) -> dict[str, Tensor] | None:

@@ -228,8 +228,8 @@ def _shift(
 ) -> tuple[NDArray[np.float32], float]:
     """How far the answers on the stored photos [n] lie from those on the originals, and the share of equal labels."""
     place = {photo_id: row for row, photo_id in enumerate(ids)}
-    first = {photo_id: row for row, photo_id in reversed(list(enumerate(photos.ids))) if photo_id in place}
-    stored = photos.take(np.array(list(first.values()), np.int64))
-    original = answers[[place[photo_id] for photo_id in first]]
+    rows = {photo_id: row for row, photo_id in enumerate(photos.ids) if photo_id in place}
+    stored = photos.take(np.array(list(rows.values()), np.int64))
+    original = answers[[place[photo_id] for photo_id in rows]]
     again, _ = chosen.classifier.run(pixels.load(stored, chosen.classifier.size, "stored"))
     return np.abs(original - again).max(1), float((original.argmax(1) == again.argmax(1)).mean())

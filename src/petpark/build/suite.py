@@ -8,6 +8,7 @@ import math
 import os
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,15 @@ class _Outliers(library.ImagePropertyOutliers):  # type: ignore[misc]
         self._images_uuid = [*seen, *batch.numpy_image_identifiers]
 
 
+class _Name(str):
+    """A label with the same hash in every process: deepchecks goes through sets of them, and adds up on the way."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return zlib.crc32(self.encode())
+
+
 class _Page(SuiteResultSerializer):  # type: ignore[misc]
     """deepchecks' own page; its list of checks comes in the random order of a set, and so is left out."""
 
@@ -166,7 +176,7 @@ def _vision_data(sample: SideSample, labels: Sequence[str]) -> VisionData:
         _Batches(sample),
         task_type="classification",
         dataset_name=sample.name,
-        label_map=dict(enumerate(labels)),
+        label_map=dict(enumerate(map(_Name, labels))),
         reshuffle_data=False,
     )
 

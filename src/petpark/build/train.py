@@ -1,7 +1,6 @@
 """Train: from the training side to weights, by one recipe, resumable at any moment."""
 
 import dataclasses
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from petpark import files, fingerprint, images, lake, layout
 from petpark.build import augment, networks, pixels, recipe
-from petpark.build.checkpoint import Checkpoint
+from petpark.build.checkpoint import Checkpoint, mark
 from petpark.config.train import TrainSettings
 from petpark.errors import ModelError, SetupError
 
@@ -51,7 +50,7 @@ def train(settings: TrainSettings, seed: int) -> None:
     network = networks.start(settings, len(labels))
     _probe(network, settings)
     facts = {"settings": settings.model_dump(), "seed": seed, "data": data_mark, "code": code_mark, "labels": labels}
-    checkpoint = Checkpoint({**facts, "torch": torch.__version__, "start": _mark(network)})
+    checkpoint = Checkpoint({**facts, "torch": torch.__version__, "start": mark(network.state_dict())})
     average, history = _Training(network, settings, seed, checkpoint).run(
         _load(photos, labels, settings, f"{data_mark} {code_mark}")
     )
@@ -70,14 +69,6 @@ def _be_deterministic() -> None:
 
 def _seed(number: int) -> None:
     torch.manual_seed(number % 2**63)
-
-
-def _mark(network: networks.Network) -> str:
-    """SHA-256 of the weights that training starts from, as hex: a weights file may change under its name."""
-    digest = hashlib.sha256()
-    for value in network.state_dict().values():
-        digest.update(value.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _probe(network: networks.Network, settings: TrainSettings) -> None:
