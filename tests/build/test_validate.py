@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -268,6 +269,14 @@ def test_two_processes_write_the_same_bytes(compared: Path, many: IngestSettings
     for path in (layout.VALIDATION, PAGE):
         assert path.read_bytes() == (compared / path).read_bytes(), path
     assert sorted(path.name for path in layout.REPORTS.iterdir()) == ["validation.html", "validation.json"]
+
+
+def test_labels_stand_in_the_same_order_in_the_sets_of_every_process() -> None:
+    from petpark.build import suite
+
+    for label in (*lakes.LABELS, "Bär"):
+        assert suite._Name(label) == label
+        assert hash(suite._Name(label)) == zlib.crc32(label.encode())
 
 
 def test_the_page_needs_no_network(compared: Path) -> None:
