@@ -77,7 +77,7 @@ class BuildPolicy(Settings):
     """Lower end of the accuracy's interval."""
     min_recall: float = Field(0.75, ge=0, le=1)
     """Recall of the worst label."""
-    max_recall_gap: float = Field(0.1, ge=0, le=1)
+    max_recall_gap: float = Field(0.08, ge=0, le=1)
     """Difference between the best and the worst label's recall, where chance does not explain it."""
     max_rate_ratio: float = Field(1.15, ge=1)
     """How much more or less often than in truth a label may be predicted, where it is credible."""
