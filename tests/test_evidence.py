@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from petpark import evidence
 from petpark.errors import DataError
-from petpark.evidence import BuildEvidence, Comparison, Estimate, Evaluation, Evidence, Package, Validation
+from petpark.evidence.build import BuildEvidence, Comparison
+from petpark.evidence.core import Estimate, Evidence
+from petpark.evidence.evaluation import Evaluation
+from petpark.evidence.package import Package
+from petpark.evidence.validation import Validation
 from tests.test_gate import HEALTHY
 
 KINDS: dict[type[Evidence], Evidence | None] = {
@@ -29,7 +32,7 @@ def plain(kind: type[Evidence]) -> dict[str, Any]:
 def complaint(kind: type[Evidence], content: str | bytes, path: Path) -> str:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(DataError) as error:
-        evidence.read(kind, path)
+        kind.read(path)
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(str(path))
     return str(error.value)
@@ -39,10 +42,10 @@ def complaint(kind: type[Evidence], content: str | bytes, path: Path) -> str:
 def test_evidence_comes_back_as_it_was_written(kind: type[Evidence], tmp_path: Path) -> None:
     found, path = KINDS[kind], tmp_path / "deep" / "evidence.json"
     assert found is not None
-    evidence.write(found, path)
-    assert evidence.read(kind, path) == found
+    found.write(path)
+    assert kind.read(path) == found
     first = path.read_bytes()
-    evidence.write(evidence.read(kind, path), path)
+    kind.read(path).write(path)
     assert path.read_bytes() == first
     assert json.loads(first)["schema"] == f"{kind.__name__.lower()}/1"
 
@@ -51,14 +54,14 @@ def test_evidence_comes_back_as_it_was_written(kind: type[Evidence], tmp_path: P
 def test_keys_of_a_later_version_are_passed_over(kind: type[Evidence], tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_text(json.dumps(plain(kind) | {"introduced later": [1, 2]}))
-    assert evidence.read(kind, path) == KINDS[kind]
+    assert kind.read(path) == KINDS[kind]
 
 
 def test_keys_of_a_later_version_are_passed_over_further_in_too() -> None:
     values = plain(Evaluation)
     values["classes"][0]["colour"] = "green"
     values["accuracy"]["samples"] = 7
-    assert evidence.parse(Evaluation, values, "it") == HEALTHY.evaluation
+    assert Evaluation.parse(values, "it") == HEALTHY.evaluation
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -100,7 +103,7 @@ def test_a_figure_that_is_no_number_is_refused(number: str, tmp_path: Path) -> N
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"is missing: make it with `make run`"):
-        evidence.read(Validation, tmp_path / "none.json")
+        Validation.read(tmp_path / "none.json")
 
 
 def test_evidence_cannot_be_changed() -> None:

@@ -12,23 +12,11 @@ from pydantic import BaseModel
 
 from petpark import gate, metrics
 from petpark.config.policy import Policy
-from petpark.evidence import (
-    BatchCount,
-    BuildEvidence,
-    Check,
-    ClassFigures,
-    Comparison,
-    Coverage,
-    Estimate,
-    Evaluation,
-    GoldenRows,
-    ModelFacts,
-    Package,
-    SideCount,
-    Slice,
-    Validation,
-    Variant,
-)
+from petpark.evidence.build import BuildEvidence, Comparison
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import ClassFigures, Coverage, Evaluation, ModelFacts, Slice
+from petpark.evidence.package import GoldenRows, Package, Variant
+from petpark.evidence.validation import BatchCount, Check, SideCount, Validation
 
 M = TypeVar("M", bound=BaseModel)
 

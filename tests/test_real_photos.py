@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from petpark import evidence, lake, layout, shards
+from petpark import lake, layout, shards
 from petpark.build.evaluate import evaluate
 from petpark.build.ingest import ingest
 from petpark.build.package import package
@@ -21,6 +21,8 @@ from petpark.config.package import PackageSettings
 from petpark.config.policy import Cost
 from petpark.config.split import SplitSettings
 from petpark.config.train import TrainSettings
+from petpark.evidence.evaluation import Evaluation
+from petpark.evidence.package import Package
 
 SPLIT = SplitSettings()
 
@@ -96,9 +98,9 @@ def test_a_network_that_has_seen_photos_tells_the_pets_apart(
     train(recipe, seed=0)
     package(PackageSettings(), 0.005, ["first"], seed=0)
     evaluate(EvaluateSettings(), Cost().matrix, seed=0)
-    found = evidence.read(evidence.Evaluation, layout.EVALUATION)
+    found = Evaluation.read(layout.EVALUATION)
     assert found.photos > 700
     assert found.accuracy.low > 0.80  # 88 % seen: a frozen body on pictures of 96 pixels
-    rows = evidence.read(evidence.Package, layout.PACKAGE).golden
+    rows = Package.read(layout.PACKAGE).golden
     assert rows.torch_fp32 < 1e-4
     assert rows.ingest_shift < 0.1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from petpark.config.policy import Policy
-from petpark.evidence import BuildEvidence
+from petpark.evidence.build import BuildEvidence
 from petpark.metrics import expected_cost
 
 E = TypeVar("E")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petpark.errors import DataError, ModelError
-from petpark.evidence import ClassFigures, Confidence, Coverage, CurvePoint, Estimate
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import ClassFigures, Confidence, Coverage, CurvePoint, Figures
 from petpark.resampling import BINS, Floats, Indices, Judged, bins, draw, estimate, estimates, short
 
 POINTS: Final = 100  # of a precision-recall curve
@@ -21,24 +22,6 @@ _Z: Final = 1.959964  # 95 % of the normal distribution lie within +-z
 
 Probabilities = NDArray[np.float32] | Floats
 Matrix = Sequence[Sequence[float]] | Floats
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All figures of one model; they bear the names, and have the meanings, of `evidence.Evaluation`."""
-
-    photos: int
-    accuracy: Estimate
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    roc_auc: Estimate
-    brier: Estimate
-    calibration_error: Estimate
-    cost: Estimate
-    recall_gap: Estimate
-    classes: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +38,7 @@ class Gain:
 
 def measure(
     truth: Indices, probabilities: Probabilities, labels: tuple[str, ...], cost: Matrix, *, resamples: int, seed: int
-) -> Measured:
+) -> Figures:
     """Measure everything, with intervals.
 
     A label that is never predicted has precision 0, one without photos has recall 0, and F1 is 0 with either. Macro
@@ -90,9 +73,9 @@ def measure(
     for figures in (point, drawn):
         figures["recall_gap"] = figures["class_recall"][:, [best]] - figures["class_recall"][:, [worst]]
     found = {name: estimates(point[name][0], drawn[name]) for name in point}
-    return Measured(
+    return Figures(
         photos=len(truth),
-        **{name: each[0] for name, each in found.items() if name in Measured.__dataclass_fields__},
+        **{name: each[0] for name, each in found.items() if name in Figures.model_fields},
         classes=tuple(_classes(found, truth, judged.predicted, labels)),
         confusion=confusion(truth, judged.predicted, len(labels)),
     )

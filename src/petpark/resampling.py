@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from petpark.evidence import Estimate
+from petpark.evidence.core import Estimate
 
 BINS: Final = 15  # of confidence, of equal width (Guo et al., On Calibration of Modern Neural Networks, 2017)
 _HELD: Final = 1 << 21  # weights in memory at a time

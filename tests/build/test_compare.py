@@ -19,7 +19,7 @@ from petpark.build.compare import compare
 from petpark.classifier import ModelCard
 from petpark.config.policy import Cost, Mistake
 from petpark.errors import DataError
-from petpark.evidence import Comparison
+from petpark.evidence.build import Comparison
 from tests.conftest import draw, jpeg
 
 # pygtrie, under DVC, warns of itself when DVC looks for an output

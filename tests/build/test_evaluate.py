@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from petpark import evidence, explain, files, images, lake, layout, predictions, shards
+from petpark import explain, files, images, lake, layout, predictions, shards
 from petpark.build import evaluate as module
 from petpark.build import pixels
 from petpark.build.evaluate import evaluate
@@ -23,7 +23,7 @@ from petpark.classifier import Classifier
 from petpark.config.evaluate import EvaluateSettings
 from petpark.config.policy import Cost, Mistake
 from petpark.errors import DataError, ModelError
-from petpark.evidence import Evaluation
+from petpark.evidence.evaluation import Evaluation
 from petpark.report.page import Case, render
 from tests import models
 from tests.build import lakes
@@ -55,7 +55,7 @@ def here(judged: Path, workspace: Path) -> Path:
 
 @pytest.fixture
 def found(judged: Path) -> Evaluation:
-    return evidence.read(Evaluation, judged / layout.EVALUATION)
+    return Evaluation.read(judged / layout.EVALUATION)
 
 
 @pytest.fixture
@@ -160,6 +160,14 @@ def test_every_wrong_answer_is_a_mistake_the_most_confident_first(
         assert mistake.batch in lakes.BATCHES
 
 
+def test_evidence_names_no_more_mistakes_than_can_be_committed(
+    here: Path, found: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MISTAKES", 3)
+    evaluate(EvaluateSettings(resamples=100), COST, seed=1)
+    assert Evaluation.read(layout.EVALUATION).mistakes == found.mistakes[:3]
+
+
 def test_the_gallery_shows_the_first_mistakes_with_map_and_nearest_training_photos(
     here: Path, found: Evaluation, cases: list[Case]
 ) -> None:
@@ -198,7 +206,7 @@ def test_the_page_is_whole_in_itself_and_has_no_date(judged: Path, found: Evalua
 def test_a_model_without_mistakes_has_a_page_too(here: Path, cases: list[Case]) -> None:
     models.save(layout.MODEL, metadata=models.card())
     evaluate(SETTINGS, COST, seed=1)
-    found = evidence.read(Evaluation, layout.EVALUATION)
+    found = Evaluation.read(layout.EVALUATION)
     assert (found.accuracy.value, found.mistakes, cases) == (1.0, (), [])
     assert "There was none" in PAGE.read_text()
 
@@ -208,7 +216,7 @@ def test_gallery_and_neighbours_may_be_none_or_few(
     here: Path, found: Evaluation, cases: list[Case], gallery: int, neighbours: int
 ) -> None:
     evaluate(EvaluateSettings(resamples=100, gallery=gallery, neighbours=neighbours), COST, seed=1)
-    assert evidence.read(Evaluation, layout.EVALUATION) == found
+    assert Evaluation.read(layout.EVALUATION) == found
     assert len(cases) == min(gallery, len(found.mistakes))
     assert {len(case.neighbours) for case in cases} <= {min(neighbours, 4)}
 
@@ -217,7 +225,7 @@ def test_gallery_and_neighbours_may_be_none_or_few(
 def test_a_test_side_of_few_photos_is_judged(here: Path, photos: int) -> None:
     keep_in_test(photos)
     evaluate(SETTINGS, COST, seed=1)
-    found = evidence.read(Evaluation, layout.EVALUATION)
+    found = Evaluation.read(layout.EVALUATION)
     assert found.photos == len(predictions.read(layout.PREDICTIONS).ids) == photos
     assert PAGE.exists()
 

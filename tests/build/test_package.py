@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from petpark import Classifier, evidence, files, golden, images, lake, layout, metrics, shards
+from petpark import Classifier, files, golden, images, lake, layout, metrics, shards
 from petpark.build import export, networks, package, pixels
 from petpark.config.package import PackageSettings
 from petpark.errors import DataError, ModelError
-from petpark.evidence import Variant
+from petpark.evidence.package import Package, Variant
 from tests.build import lakes
 from tests.build.conftest import SEED, SETTINGS
 
@@ -84,7 +84,7 @@ def test_where_int8_cannot_be_made_auto_ships_fp32_and_says_why(
 ) -> None:
     unquantised(monkeypatch, packaged)
     package.package(PackageSettings(), 0.005, lakes.BATCHES, SEED)
-    facts = evidence.read(evidence.Package, layout.PACKAGE)
+    facts = Package.read(layout.PACKAGE)
     assert (facts.chosen, facts.why) == ("fp32", "no int8 form can be made of this architecture (odd)")
     assert facts.golden.int8_agreement is None
     assert facts.golden.fp32_int8 is None
@@ -107,7 +107,7 @@ def test_fp32_alone_is_made_where_it_is_demanded(
 ) -> None:
     unquantised(monkeypatch, packaged)
     package.package(PackageSettings(variant="fp32"), 0.005, lakes.BATCHES, SEED)
-    facts = evidence.read(evidence.Package, layout.PACKAGE)
+    facts = Package.read(layout.PACKAGE)
     assert [each.name for each in facts.variants] == ["fp32"]
     assert facts.why == "as params.yaml asks"
 
@@ -125,7 +125,7 @@ def validation_answers() -> tuple[Any, Any]:
 def test_the_card_says_what_the_file_is(packaged_here: Path) -> None:
     card = Classifier(layout.MODEL).card
     written = torch.load(layout.WEIGHTS, weights_only=True)
-    facts = evidence.read(evidence.Package, layout.PACKAGE)
+    facts = Package.read(layout.PACKAGE)
     assert asdict(card) == {
         "labels": lakes.LABELS,
         "image_size": SETTINGS.image_size,
@@ -163,14 +163,14 @@ def test_where_the_model_errs_some_answers_are_unsure(
     truth, answers = validation_answers()
     threshold = Classifier(layout.MODEL).card.threshold
     assert threshold == metrics.choose_threshold(truth, answers, SURE) > 0
-    assert evidence.read(evidence.Package, layout.PACKAGE).threshold == threshold
+    assert Package.read(layout.PACKAGE).threshold == threshold
     unsure = [answer.unsure for answer in Classifier(layout.MODEL).answers(answers)]
     assert unsure == (answers.max(1) < threshold).tolist()
     assert any(unsure)
 
 
 def test_the_evidence_is_complete(packaged_here: Path) -> None:
-    facts = evidence.read(evidence.Package, layout.PACKAGE)
+    facts = Package.read(layout.PACKAGE)
     assert (facts.architecture, facts.image_size) == ("small", SETTINGS.image_size)
     network = networks.build("small", 3)
     assert facts.parameters == sum(weight.numel() for weight in network.parameters())
@@ -190,7 +190,7 @@ def _again(variant: Variant) -> package._Form:
 
 
 def test_the_forms_agree_on_golden_rows(packaged_here: Path) -> None:
-    found = evidence.read(evidence.Package, layout.PACKAGE).golden
+    found = Package.read(layout.PACKAGE).golden
     assert found.photos == len(golden.read().ids) == 48
     assert 0 < found.torch_fp32 < 1e-4
     assert found.fp32_int8 is not None
@@ -232,7 +232,7 @@ def test_the_shift_between_originals_and_stored_photos_is_what_the_classifier_sh
     stored = {photo_id: jpeg for (row, jpeg) in photos.stored() for photo_id in [photos.ids[row]]}
     again = np.array([list(classifier.predict(stored[each]).probabilities.values()) for each in rows.ids])
     shift = np.abs(again - rows.probabilities).max(1)
-    found = evidence.read(evidence.Package, layout.PACKAGE).golden
+    found = Package.read(layout.PACKAGE).golden
     assert images.decode(stored[rows.ids[0]]).pixels.shape == (40, 53, 3)  # smaller than the original
     assert found.ingest_shift == pytest.approx(shift.mean(), abs=1e-5)
     assert found.ingest_shift_max == pytest.approx(shift.max(), abs=1e-5)
@@ -260,6 +260,16 @@ def test_golden_rows_are_about_64_and_shared_evenly_among_labels(workspace: Path
 def test_every_label_has_a_golden_row_however_many_there_are(workspace: Path) -> None:
     originals("one", {f"label{number}": 2 for number in range(100)})
     assert len(package._originals(["one"])) == 100
+
+
+def test_golden_rows_of_large_photos_are_fewer_and_still_one_of_each_label(workspace: Path) -> None:
+    names = [(f"{number:03d}{label}", label, bytes(2_000_000)) for label in "abc" for number in range(20)]
+    names.append(("000d", "d", bytes(5_000_000)))
+    layout.originals("one").parent.mkdir(parents=True, exist_ok=True)
+    columns = [list(column) for column in zip(*names, strict=True)]
+    shards.write_table(pa.table(columns, schema=shards.ORIGINALS), layout.originals("one"))
+    chosen = list(package._originals(["one"]))
+    assert sorted(chosen) == sorted([f"{number:03d}{label}" for label in "abc" for number in range(2)] + ["000d"])
 
 
 def test_a_photo_in_two_batches_is_one_golden_row(workspace: Path) -> None:

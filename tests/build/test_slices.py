@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from petpark import lake, metrics
 from petpark.build.slices import slices
-from petpark.evidence import Slice
+from petpark.evidence.evaluation import Slice
 from petpark.lake import Photos
 
 PROPERTIES = ("brightness", "contrast", "size", "shape", "colour", "batch")

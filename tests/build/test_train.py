@@ -18,6 +18,7 @@ from petpark.build import networks
 from petpark.build import train as trainer
 from petpark.build.checkpoint import Checkpoint
 from petpark.build.train import train
+from petpark.build.training import Training
 from petpark.errors import DataError, ModelError
 from tests.build import killed, lakes
 from tests.build.conftest import SEED, SETTINGS, one_thread
@@ -128,7 +129,7 @@ def test_it_says_what_each_epoch_brought(lake_here: Path, capsys: pytest.Capture
 def test_looking_at_the_validation_side_leaves_the_training_as_it_was(lake_here: Path) -> None:
     labels, settings = lakes.LABELS, SHORT.model_copy(update={"ema": 0.9})
     data = trainer._load(lake.read_split(), labels, settings, "key")
-    training = trainer._Training(networks.build("small", 3), settings, SEED, Checkpoint({}))
+    training = Training(networks.build("small", 3), settings, SEED, Checkpoint({}))
     for name in ("head.weight", "body.0.weight"):
         training.average.state[name] += 1
     before = {name: value.clone() for name, value in training.network.state_dict().items()}
@@ -223,6 +224,17 @@ def test_frozen_batch_norms_stay_as_the_weights_have_them(lake_here: Path, start
     for name, value in start.items():
         if not name.startswith("fc."):
             assert torch.equal(state[f"body.{name}"], value) == (name.rpartition(".")[0] in norms), name
+
+
+def test_a_body_that_was_trained_elsewhere_begins_with_a_head_that_suits_it(
+    lake_here: Path, start_weights: tuple[Path, State], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a learning rate of almost nothing, what the model knows in the end is what its head began with."""
+    still: dict[str, Any] = {"model": "shufflenet_v2_x0_5", "image_size": 32, "epochs": 1, "learning_rate": 1e-9}
+    learned(**still, weights=str(start_weights[0]), freeze="batchnorm")
+    assert curve(Path(), "accuracy")[-1] > 0.6, "random features tell colours apart"
+    learned(**still, freeze="batchnorm")
+    assert curve(Path(), "accuracy")[-1] < 0.6
 
 
 # After kill -9

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from petpark import evidence, files, gate, lake, layout, shards
+from petpark import files, gate, lake, layout, shards
 from petpark.build import validate as module
 from petpark.build.ingest import ingest
 from petpark.build.split import split
@@ -25,7 +25,8 @@ from petpark.config.ingest import Batch, IngestSettings, Role
 from petpark.config.policy import Policy
 from petpark.config.split import SplitSettings
 from petpark.config.validate import ValidateSettings
-from petpark.evidence import BatchCount, Validation
+from petpark.evidence.build import BuildEvidence
+from petpark.evidence.validation import BatchCount, Check, Validation
 from petpark.images import Pixels
 from tests.build import lakes
 from tests.conftest import draw, jpeg, pack
@@ -121,7 +122,7 @@ def id_of(data: bytes) -> str:
 def found(settings: IngestSettings, chosen: ValidateSettings = SETTINGS) -> Validation:
     """Validate here, and read what was found."""
     validate(settings, SPLIT, chosen)
-    return evidence.read(Validation, layout.VALIDATION)
+    return Validation.read(layout.VALIDATION)
 
 
 def tamper(change: Callable[[list[Row]], list[Row] | None]) -> None:
@@ -136,11 +137,11 @@ def seat(rows: list[Row], side: Callable[[Row], str | None]) -> None:
         row["side"] = side(row)
 
 
-def check(result: Validation, name: str) -> evidence.Check:
+def check(result: Validation, name: str) -> Check:
     return next(each for each in result.checks if each.name == name)
 
 
-def objections(result: Validation, rule: gate.Rule[evidence.BuildEvidence, Policy]) -> list[str]:
+def objections(result: Validation, rule: gate.Rule[BuildEvidence, Policy]) -> list[str]:
     return list(rule(HEALTHY.model_copy(update={"validation": result}), Policy()))
 
 
@@ -235,6 +236,8 @@ from petpark.build.validate import validate
 from petpark.config.ingest import IngestSettings
 from petpark.config.split import SplitSettings
 from petpark.config.validate import ValidateSettings
+from petpark.evidence.build import BuildEvidence
+from petpark.evidence.validation import BatchCount, Check, Validation
 validate(IngestSettings.model_validate_json({small[1].model_dump_json()!r}), SplitSettings(), ValidateSettings())
 print({{'deepchecks', 'torch'}} & set(sys.modules))
 """
@@ -243,7 +246,7 @@ print({{'deepchecks', 'torch'}} & set(sys.modules))
 
 
 def test_sides_that_are_alike_have_little_drift(compared: Path) -> None:
-    result = evidence.read(Validation, compared / layout.VALIDATION)
+    result = Validation.read(compared / layout.VALIDATION)
     assert {"label", "photos as a whole", "brightness", "rms contrast", "aspect ratio"} < result.drift.keys()
     assert all(0 <= score < 0.2 for score in result.drift.values()), result.drift
     assert {each.name for each in result.checks} == {

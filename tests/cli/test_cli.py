@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from petpark import cli, evidence, files, lake, layout
+from petpark import cli, files, lake, layout
 from petpark.cli import main
-from petpark.evidence import BuildEvidence
+from petpark.evidence.build import BuildEvidence
+from petpark.evidence.evaluation import Evaluation
+from petpark.evidence.validation import Validation
 from tests import models
 from tests.build import lakes
 from tests.build.data.repository import git
@@ -107,9 +109,9 @@ def fill(path: Path) -> None:
 
 def laid(found: BuildEvidence) -> None:
     """Write evidence where the stages would."""
-    evidence.write(found.validation, layout.VALIDATION)
-    evidence.write(found.package, layout.PACKAGE)
-    evidence.write(found.evaluation, layout.EVALUATION)
+    found.validation.write(layout.VALIDATION)
+    found.package.write(layout.PACKAGE)
+    found.evaluation.write(layout.EVALUATION)
 
 
 @pytest.mark.parametrize("path", [path for path, _ in commands(cli.parser())], ids=" ".join)
@@ -262,11 +264,11 @@ def test_stages_run_with_the_settings_of_params_yaml(
         assert status == 0
         assert out.count("\n") == 1
     assert layout.SPLIT.read_bytes() == before
-    found = evidence.read(evidence.Evaluation, layout.EVALUATION)
+    found = Evaluation.read(layout.EVALUATION)
     assert found.photos == len(lake.side(lake.read_split(), "test"))
     assert found.mistakes == ()
     assert layout.PREDICTIONS.exists()
-    assert evidence.read(evidence.Validation, layout.VALIDATION).batches[0].batch == "first"
+    assert Validation.read(layout.VALIDATION).batches[0].batch == "first"
 
 
 def test_a_batch_that_is_not_here_is_missed(settled: Path, capsys: pytest.CaptureFixture[str]) -> None:

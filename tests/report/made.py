@@ -8,24 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from petpark.evidence import (
-    BatchCount,
-    Check,
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import (
     ClassFigures,
     Confidence,
     Coverage,
     CurvePoint,
-    Estimate,
     Evaluation,
-    GoldenRows,
     Mistake,
     ModelFacts,
-    Package,
-    SideCount,
     Slice,
-    Validation,
-    Variant,
 )
+from petpark.evidence.package import GoldenRows, Package, Variant
+from petpark.evidence.validation import BatchCount, Check, SideCount, Validation
 from petpark.report.page import Case, Neighbour
 from tests.conftest import draw, jpeg
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from petpark.evidence import Confidence, Coverage, CurvePoint, Estimate
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import Confidence, Coverage, CurvePoint
 from petpark.report import charts, svg
 from petpark.report.axes import Axis
 from tests.report.made import HOSTILE

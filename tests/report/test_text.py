@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petpark.evidence import Estimate, Evaluation
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import Evaluation
 from petpark.report import words
 from petpark.report.text import columns, printable, summary
 from tests.report import made

@@ -1,8 +1,6 @@
 """Compare: the model of a Git revision against the one at hand, on photos that neither was trained on."""
 
 import hashlib
-import logging
-import os
 import shutil
 import subprocess
 import tempfile
@@ -18,11 +16,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from petpark import files, lake, layout, metrics, predictions, shards
-from petpark.build import pixels
+from petpark.build import pixels, repository
 from petpark.classifier import Classifier
 from petpark.config.policy import Cost
 from petpark.errors import DataError, ModelError, SetupError
-from petpark.evidence import Comparison
+from petpark.evidence.build import Comparison
 from petpark.predictions import Predictions
 
 LOCK: Final = Path("dvc.lock")
@@ -138,7 +136,7 @@ def _champion(commit: str, outputs: Mapping[Path, str], folder: Path) -> _Champi
 
 def _fetch(commit: str, wanted: Mapping[Path, str], folder: Path) -> None:
     """Fetch outputs of a revision from DVC's cache or its remote, and check them against their MD5."""
-    _quieten()
+    repository.quieten()
     from dvc.api import DVCFileSystem
 
     for path, md5 in wanted.items():
@@ -159,21 +157,12 @@ def _bring(paths: Iterable[Path]) -> None:
     missing = [path for path in paths if not path.exists()]
     if not missing:
         return
-    _quieten()
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
     try:
-        with Repo() as repo:
+        with repository.opened() as repo:
             repo.pull([str(path) for path in missing])
-    except (DvcException, OSError):
+    except (SetupError, OSError):
         names = " ".join(map(str, missing))
         raise DataError(f"{names} cannot be fetched: make it with `dvc repro`, or `dvc push` it elsewhere.") from None
-
-
-def _quieten() -> None:
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it has to say is in our sentence
 
 
 def _outputs(lock: str | None) -> dict[Path, str]:

@@ -1,22 +1,23 @@
 """Evaluate: judge the packaged file on the test side, and show its mistakes."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petpark import evidence, explain, files, images, lake, layout, metrics, predictions
+from petpark import explain, files, images, lake, layout, metrics, predictions
 from petpark.build import pixels
 from petpark.build.slices import slices
 from petpark.classifier import Classifier
 from petpark.config.evaluate import EvaluateSettings
 from petpark.errors import DataError
+from petpark.evidence.evaluation import Evaluation, Mistake, ModelFacts
 from petpark.report.page import Case, Neighbour, render
 
 _PAGE = layout.REPORTS / "evaluation.html"
 _SHOWN = 4  # nearest training photos beside each mistake
+_MISTAKES = 1000  # of the evidence
 _CURVE = np.linspace(0, 1, 51)  # thresholds of the unsure curve
 _HEAT = 192  # long side of an occlusion map in pixels
 _CHUNK = 64  # photos that the model sees at a time
@@ -56,7 +57,7 @@ def evaluate(settings: EvaluateSettings, cost: CostMatrix, seed: int) -> None:
     said = predictions.Predictions(tuple(answers.photos.ids), classifier.labels, truth, answers.probabilities)
     predictions.write(said, layout.PREDICTIONS)
     files.write_text(_PAGE, page)
-    evidence.write(found, layout.EVALUATION)
+    found.write(layout.EVALUATION)
     print(f"accuracy {found.accuracy} on {found.photos} test photos; {_PAGE} shows more")
 
 
@@ -91,13 +92,12 @@ def _ask(classifier: Classifier, photos: lake.Photos, title: str) -> _Answers:
 
 def _evidence(
     classifier: Classifier, answers: _Answers, settings: EvaluateSettings, cost: list[list[float]], seed: int
-) -> evidence.Evaluation:
+) -> Evaluation:
     labels, probabilities = classifier.labels, answers.probabilities
     truth = answers.photos.targets(labels)
     measured = metrics.measure(truth, probabilities, labels, cost, resamples=settings.resamples, seed=seed)
-    figures = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
-    return evidence.Evaluation(
-        **figures,
+    return Evaluation(
+        **dict(measured),
         model=_facts(classifier),
         sure=metrics.coverage(truth, probabilities, [classifier.card.threshold])[0],
         coverage=metrics.coverage(truth, probabilities, _CURVE.tolist()),
@@ -108,8 +108,8 @@ def _evidence(
     )
 
 
-def _facts(classifier: Classifier) -> evidence.ModelFacts:
-    return evidence.ModelFacts(
+def _facts(classifier: Classifier) -> ModelFacts:
+    return ModelFacts(
         sha256=files.sha256(layout.MODEL),
         bytes=layout.MODEL.stat().st_size,
         image_size=classifier.size,
@@ -120,13 +120,13 @@ def _facts(classifier: Classifier) -> evidence.ModelFacts:
     )
 
 
-def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ...]) -> Iterator[evidence.Mistake]:
-    """Every wrong answer, the most confident first."""
+def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ...]) -> Iterator[Mistake]:
+    """Wrong answers, the most confident first; evidence is committed, so not without end."""
     confidence, said = answers.probabilities.max(1), answers.probabilities.argmax(1)
     wrong = np.flatnonzero(said != truth)
     ids, batches = answers.photos.ids, answers.photos.column("batch")
-    for row in sorted(wrong.tolist(), key=lambda row: (-confidence[row], ids[row])):
-        yield evidence.Mistake(
+    for row in sorted(wrong.tolist(), key=lambda row: (-confidence[row], ids[row]))[:_MISTAKES]:
+        yield Mistake(
             id=ids[row],
             batch=str(batches[row]),
             label=labels[truth[row]],
@@ -135,9 +135,7 @@ def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ..
         )
 
 
-def _gallery(
-    classifier: Classifier, mistakes: Sequence[evidence.Mistake], answers: _Answers, known: _Answers
-) -> Iterator[Case]:
+def _gallery(classifier: Classifier, mistakes: Sequence[Mistake], answers: _Answers, known: _Answers) -> Iterator[Case]:
     """Mistakes, each with its occlusion map and the training photos that look alike to it."""
     place = {photo_id: row for row, photo_id in enumerate(answers.photos.ids)}
     rows = np.array([place[mistake.id] for mistake in mistakes], np.int64)

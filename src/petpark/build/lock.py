@@ -1,18 +1,14 @@
 """dvc.lock: is it the result of what is checked out, and the pages that go with it."""
 
-import logging
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 
 from petpark import layout
+from petpark.build import repository
 from petpark.config.ingest import IngestSettings
-from petpark.errors import DataError, SetupError
+from petpark.errors import DataError
 
 LOCK: Final = Path("dvc.lock")
 
@@ -27,22 +23,10 @@ def stale() -> str | None:
         SetupError: this is no DVC repository.
         DataError: DVC cannot read the pipeline, or the directory object of data.dvc is lost.
     """
-    with _repository() as repo:
+    with repository.opened() as repo:
         if not LOCK.exists():
             return f"there is no {LOCK} yet"
         return _changed_stage(repo) or _replaced_archive(repo)
-
-
-def _repository() -> Any:
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # after the import, which sets it
-    try:
-        return Repo()
-    except NotDvcRepoError:
-        raise SetupError("This is no DVC repository: run it from the root of one.") from None
 
 
 def _changed_stage(repo: Any) -> str | None:
@@ -93,11 +77,5 @@ def remake_reports(ingest: IngestSettings) -> None:
     read = [layout.SPLIT, layout.MODEL]
     read += [layout.manifest(batch) for batch in ingest.names()]
     read += [layout.shard(batch) for batch in ingest.names("train")]
-    _dvc(["pull", *map(str, read)])
-    _dvc(["repro", "--allow-missing", "--force", "--single-item", "validate", "evaluate"])
-
-
-def _dvc(arguments: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    if subprocess.run(command, check=False).returncode:  # noqa: S603 - DVC alone, and no shell
-        raise SetupError(f"`dvc {arguments[0]}` failed; what it said above tells why.")
+    repository.run("pull", *map(str, read))
+    repository.run("repro", "--allow-missing", "--force", "--single-item", "validate", "evaluate")

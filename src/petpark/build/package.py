@@ -13,15 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from petpark import evidence, files, fingerprint, golden, images, lake, layout, metrics, shards
+from petpark import files, fingerprint, golden, images, lake, layout, metrics, shards
 from petpark.build import export, networks, pixels
 from petpark.classifier import Classifier, ModelCard
 from petpark.config.package import PackageSettings
 from petpark.errors import DataError, ModelError
+from petpark.evidence.package import GoldenRows, Package, Variant
 
 _FEATURES = 2048  # training photos that the embedding's projection is fitted on
 _TIMINGS = 40
 _GOLDEN = 64
+_GOLDEN_BYTES = 16_000_000  # golden rows travel with every release
 
 Name = Literal["fp32", "int8"]
 Wanted = Literal["auto", "fp32", "int8"]
@@ -35,7 +37,7 @@ class _Form:
     path: Path
     classifier: Classifier
     validation: NDArray[np.float32]
-    figures: evidence.Variant
+    figures: Variant
 
 
 def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[str], seed: int) -> None:
@@ -70,7 +72,7 @@ def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[s
         golden.write(rows)
         with files.whole(layout.MODEL) as partial:
             partial.write_bytes(chosen.path.read_bytes())
-    facts = evidence.Package(
+    facts = Package(
         architecture=card.architecture,
         image_size=size,
         parameters=sum(weight.numel() for weight in network.parameters()),
@@ -80,7 +82,7 @@ def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[s
         threshold=threshold,
         golden=agreement,
     )
-    evidence.write(facts, layout.PACKAGE)
+    facts.write(layout.PACKAGE)
     print(f"{layout.MODEL}: {chosen.name}, {why}; sure from a confidence of {threshold:.2f}")
 
 
@@ -148,7 +150,7 @@ def _open(paths: dict[Name, Path], card: ModelCard, seen: images.Pixels, truth: 
     for (name, path), milliseconds in zip(paths.items(), times, strict=True):
         form = Classifier(path)
         answers, _ = form.run(seen)
-        figures = evidence.Variant(
+        figures = Variant(
             name=name,
             bytes=path.stat().st_size,
             milliseconds=round(milliseconds, 3),
@@ -185,30 +187,33 @@ def _choose(forms: dict[Name, _Form], wanted: Wanted, max_loss: float, refusal: 
 
 
 def _originals(batches: Sequence[str]) -> dict[str, bytes]:
-    """Golden photos by id: those with the smallest ids of each label, equally many of each, about 64 in all."""
+    """Golden photos by id: the smallest ids of each label, equally many of each, about 64 and 16 MB in all."""
     tables = [shards.read_table(layout.originals(batch), shards.ORIGINALS) for batch in batches]
     rows = sorted(row for table in tables for row in zip(*(table.column(i).to_pylist() for i in range(3)), strict=True))
     labels = {label for _, label, _ in rows}
     if not rows:
         raise DataError("No batch holds an original for the golden rows: add photos of at most 2 MB each.")
-    taken: Counter[str] = Counter()
+    most, room = max(1, _GOLDEN // len(labels)), _GOLDEN_BYTES // len(labels)
+    taken, filled = Counter[str](), Counter[str]()
     chosen: dict[str, bytes] = {}
     for photo_id, label, image in rows:
-        if taken[label] < max(1, _GOLDEN // len(labels)) and photo_id not in chosen:
+        fits = not taken[label] or (taken[label] < most and filled[label] + len(image) <= room)
+        if fits and photo_id not in chosen:
             taken[label] += 1
+            filled[label] += len(image)
             chosen[photo_id] = image
     return chosen
 
 
 def _agreement(
     model: export.Exported, forms: dict[Name, _Form], chosen: _Form, photos: lake.Photos, originals: dict[str, bytes]
-) -> tuple[golden.GoldenRows, evidence.GoldenRows]:
+) -> tuple[golden.GoldenRows, GoldenRows]:
     """Run the originals through every form, and through ingest's stored form."""
     prepared = np.stack([chosen.classifier.prepare(photo) for photo in originals.values()])
     answers = {form.name: form.classifier.run(prepared)[0] for form in forms.values()}
     fp32, int8 = answers["fp32"], answers.get("int8")
     shift, same = _shift(list(originals), answers[chosen.name], chosen, photos)
-    return golden.GoldenRows(tuple(originals), tuple(originals.values()), answers[chosen.name]), evidence.GoldenRows(
+    return golden.GoldenRows(tuple(originals), tuple(originals.values()), answers[chosen.name]), GoldenRows(
         photos=len(originals),
         torch_fp32=_gap(model.run(prepared), fp32),
         fp32_int8=None if int8 is None else _gap(fp32, int8),

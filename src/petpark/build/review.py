@@ -1,11 +1,15 @@
 """Gather everything that the build gate judges."""
 
-from petpark import evidence, layout
+from petpark import layout
 from petpark.build.compare import compare
 from petpark.config.policy import Policy
+from petpark.evidence.build import BuildEvidence
+from petpark.evidence.evaluation import Evaluation
+from petpark.evidence.package import Package
+from petpark.evidence.validation import Validation
 
 
-def review(champion: str, policy: Policy, seed: int) -> evidence.BuildEvidence:
+def review(champion: str, policy: Policy, seed: int) -> BuildEvidence:
     """Read the evidence of the stages, and compare with the champion where there is one.
 
     Args:
@@ -18,12 +22,12 @@ def review(champion: str, policy: Policy, seed: int) -> evidence.BuildEvidence:
     """
     comparison = compare(champion, policy.cost, seed)
     if comparison is not None:
-        evidence.write(comparison, layout.COMPARISON)
+        comparison.write(layout.COMPARISON)
     else:
         layout.COMPARISON.unlink(missing_ok=True)
-    return evidence.BuildEvidence(
-        validation=evidence.read(evidence.Validation, layout.VALIDATION),
-        package=evidence.read(evidence.Package, layout.PACKAGE),
-        evaluation=evidence.read(evidence.Evaluation, layout.EVALUATION),
+    return BuildEvidence(
+        validation=Validation.read(layout.VALIDATION),
+        package=Package.read(layout.PACKAGE),
+        evaluation=Evaluation.read(layout.EVALUATION),
         comparison=comparison,
     )

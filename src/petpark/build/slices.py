@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from petpark import evidence, lake, metrics
+from petpark import lake, metrics
+from petpark.evidence.evaluation import Slice
 
 _GREY = 0.02  # mean spread of the colour channels under which a photo counts as grey
 _THIRDS = {
@@ -15,7 +16,7 @@ _THIRDS = {
 }
 
 
-def slices(photos: lake.Photos, hits: NDArray[np.bool_]) -> tuple[evidence.Slice, ...]:
+def slices(photos: lake.Photos, hits: NDArray[np.bool_]) -> tuple[Slice, ...]:
     """Accuracy on parts of the photos, by what they look like and where they came from.
 
     Args:
@@ -23,7 +24,7 @@ def slices(photos: lake.Photos, hits: NDArray[np.bool_]) -> tuple[evidence.Slice
         hits: [N] whether the answer was right.
     """
     return tuple(
-        evidence.Slice(name=name, value=value, photos=int(inside.sum()), accuracy=metrics.share_interval(hits[inside]))
+        Slice(name=name, value=value, photos=int(inside.sum()), accuracy=metrics.share_interval(hits[inside]))
         for name, value, inside in _parts(photos)
         if inside.any()
     )

@@ -31,7 +31,7 @@ with warnings.catch_warnings():
 
 from petpark import files
 from petpark.errors import DataError
-from petpark.evidence import Check
+from petpark.evidence.validation import Check
 from petpark.images import Pixels
 
 _BATCH = 64

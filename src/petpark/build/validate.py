@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from petpark import evidence, files, images, lake, layout, shards
+from petpark import files, images, lake, layout, shards
 from petpark.build.neighbours import near_duplicates
 from petpark.config.ingest import IngestSettings
 from petpark.config.split import SplitSettings
 from petpark.config.validate import ValidateSettings
+from petpark.evidence.validation import BatchCount, Check, SideCount, Validation
 
 _PAGE: Final = layout.REPORTS / "validation.html"
 _EMPTY_PAGE: Final = (
@@ -23,7 +24,7 @@ _EMPTY_PAGE: Final = (
 _ENOUGH: Final = 200  # with fewer photos on a side, drift scores exceed any limit by chance
 _SIDE: Final = 64  # short side of the pictures that deepchecks sees, in pixels
 
-_Compared = tuple[tuple[evidence.Check, ...], dict[str, float]]
+_Compared = tuple[tuple[Check, ...], dict[str, float]]
 
 
 def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSettings) -> None:
@@ -38,7 +39,7 @@ def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSet
     manifests = {batch: shards.read_table(layout.manifest(batch), shards.MANIFEST) for batch in ingest.names()}
     checks, drift = _compare_sides(photos, settings.max_photos)
     dropped = Counter(photos.table.column("dropped").to_pylist())
-    found = evidence.Validation(
+    found = Validation(
         classes=tuple(_classes(photos)),
         batches=tuple(_batches(manifests, ingest)),
         duplicates=dropped["duplicate"],
@@ -49,26 +50,26 @@ def validate(ingest: IngestSettings, split: SplitSettings, settings: ValidateSet
         drift=drift,
         checks=checks,
     )
-    evidence.write(found, layout.VALIDATION)
+    found.write(layout.VALIDATION)
     print(_summary(found, len(photos)))
 
 
-def _summary(found: evidence.Validation, photos: int) -> str:
+def _summary(found: Validation, photos: int) -> str:
     quarantined = sum(batch.quarantined for batch in found.batches)
     dropped = f"{found.duplicates} duplicates, {found.conflicts} conflicting, {found.excluded} excluded"
     return f"{photos} photos: {dropped}, {quarantined} quarantined, {found.leaked} leaked"
 
 
-def _classes(photos: lake.Photos) -> Iterator[evidence.SideCount]:
+def _classes(photos: lake.Photos) -> Iterator[SideCount]:
     count = Counter(zip(photos.column("label").tolist(), photos.column("side").tolist(), strict=True))
     for label in lake.labels(photos):
-        yield evidence.SideCount(label=label, **{side: count[label, side] for side in lake.SIDES})
+        yield SideCount(label=label, **{side: count[label, side] for side in lake.SIDES})
 
 
-def _batches(manifests: dict[str, pa.Table], ingest: IngestSettings) -> Iterator[evidence.BatchCount]:
+def _batches(manifests: dict[str, pa.Table], ingest: IngestSettings) -> Iterator[BatchCount]:
     for batch, table in manifests.items():
         reasons = Counter(reason for reason in table.column("reason").to_pylist() if reason)
-        yield evidence.BatchCount(
+        yield BatchCount(
             batch=batch,
             role=ingest.batches[batch].role,
             photos=table.num_rows,
@@ -114,7 +115,7 @@ def _compare_sides(photos: lake.Photos, most: int) -> _Compared:
 
 def _not_compared(status: str, why: str) -> _Compared:
     files.write_text(_PAGE, _EMPTY_PAGE.format(html.escape(why)))
-    return (evidence.Check(name="deepchecks", status=status, info=why),), {}
+    return (Check(name="deepchecks", status=status, info=why),), {}
 
 
 def _drawn(photos: lake.Photos, most: int) -> lake.Photos:

@@ -11,7 +11,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from petpark.evidence import Confidence, Coverage, CurvePoint, Estimate
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import Confidence, Coverage, CurvePoint
 from petpark.report import svg, words
 from petpark.report.axes import HEIGHT, WIDTH, Axis, Frame
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from petpark.evidence import CurvePoint, Evaluation, Mistake, Package, Slice, Validation
+from petpark.evidence.evaluation import CurvePoint, Evaluation, Mistake, Slice
+from petpark.evidence.package import Package
+from petpark.evidence.validation import Validation
 from petpark.report import charts, words
 from petpark.report.axes import Axis
 

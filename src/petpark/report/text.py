@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from petpark.evidence import Estimate, Evaluation
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import Evaluation
 from petpark.report import words
 
 _REASONS = 5

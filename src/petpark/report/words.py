@@ -1,6 +1,7 @@
 """How figures are put into words, the same on the page and in the terminal."""
 
-from petpark.evidence import ClassFigures, Estimate, Evaluation
+from petpark.evidence.core import Estimate
+from petpark.evidence.evaluation import ClassFigures, Evaluation
 
 
 def percent(share: float) -> str:

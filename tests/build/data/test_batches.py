@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from petpark import files, layout, shards
+from petpark.build import repository as dvc_repository
 from petpark.build.data import batches, packing, pipeline, together, tracking
 from petpark.build.data.outcome import Added, Row
 from petpark.config.ingest import Batch, Role
@@ -294,7 +295,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-STEPS = [(files, "sha256"), (together, "move"), (together, "write"), (tracking, "_dvc")]
+STEPS = [(files, "sha256"), (together, "move"), (together, "write"), (dvc_repository, "run_silently")]
 
 
 @pytest.mark.parametrize(("module", "name"), STEPS)
@@ -363,7 +364,7 @@ def test_what_the_remote_no_longer_has_is_said(clone: Path, workspace: Path) -> 
 def test_where_dvc_was_never_set_up_it_is_said(workspace: Path) -> None:
     Path("params.yaml").write_text(PARAMS_YAML)
     Path("dvc.yaml").write_text(DVC_YAML)
-    assert "this is no DVC repository" in refusal(SetupError, folder(workspace / "autumn", 4))
+    assert "This is no DVC repository" in refusal(SetupError, folder(workspace / "autumn", 4))
 
 
 def test_what_stands_in_the_way_is_said_before_photos_are_packed(clone: Path) -> None:

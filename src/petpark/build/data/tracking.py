@@ -1,16 +1,12 @@
-"""What DVC knows of the archives. Its Python API reads; whatever changes something is a `dvc` command of its own."""
+"""What DVC knows of the archives."""
 
 import hashlib
-import logging
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from petpark import files, layout
+from petpark.build import repository
 from petpark.errors import DataError, SetupError
 
 POINTER: Final = layout.DATA.with_suffix(".dvc")
@@ -44,7 +40,7 @@ def track(archive: Path, digest: str) -> None:
             return
     else:  # `dvc add data` would sweep in whatever else lies there
         files.write_text(POINTER, f"outs:\n- path: {layout.DATA}\n")
-    _dvc("add", str(archive))
+    repository.run_silently("add", str(archive))
 
 
 def untrack(archives: Sequence[Path]) -> None:
@@ -57,7 +53,7 @@ def untrack(archives: Sequence[Path]) -> None:
     gone = [str(archive) for archive in archives if archive.name in listed]
     if gone:
         layout.DATA.mkdir(exist_ok=True)  # DVC forgets what is missing in a folder, but not where the folder is missing
-        _dvc("add", *gone)
+        repository.run_silently("add", *gone)
 
 
 def tracked() -> dict[str, Tracked]:
@@ -66,7 +62,7 @@ def tracked() -> dict[str, Tracked]:
     Raises:
         SetupError: this is no DVC repository, or the list can be had neither here nor from the remote.
     """
-    with _repository() as repo:
+    with repository.opened() as repo:
         return _tracked(repo)
 
 
@@ -76,7 +72,7 @@ def store() -> Path | None:
     Raises:
         SetupError: this is no DVC repository.
     """
-    with _repository() as repo:
+    with repository.opened() as repo:
         return _store(repo)
 
 
@@ -94,7 +90,7 @@ def check_store(name: str, digest: str, size: int) -> None:
         DataError: the limit would be exceeded.
         SetupError: this is no DVC repository.
     """
-    with _repository() as repo:
+    with repository.opened() as repo:
         folder = _store(repo)
         if folder is None:
             return
@@ -109,22 +105,6 @@ def check_store(name: str, digest: str, size: int) -> None:
             f"{STORE_LIMIT / 1e6:,.0f} MB is its limit: keep photos elsewhere by "
             "`dvc remote add -d NAME s3://BUCKET/FOLDER`, run `dvc push`, and add it again."
         )
-
-
-@contextmanager
-def _repository() -> Iterator[Any]:
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    from dvc.exceptions import DvcException, NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
-            yield repo
-    except NotDvcRepoError:
-        raise SetupError("this is no DVC repository: go to the root of one, or make it one with `dvc init`.") from None
-    except DvcException as error:
-        raise SetupError(f"DVC cannot read this repository: {_one_line(str(error))}") from None
 
 
 def _tracked(repo: Any) -> dict[str, Tracked]:
@@ -157,16 +137,3 @@ def _store(repo: Any) -> Path | None:
         return None
     folder, root = Path(url).resolve(), Path(repo.root_dir).resolve()
     return folder if folder.is_relative_to(root) else None
-
-
-def _dvc(*arguments: str) -> None:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ours, and no shell
-    if done.returncode:
-        errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        why = _one_line(" ".join(errors) or done.stderr or done.stdout)
-        raise SetupError(f"`dvc {' '.join(arguments)}` failed, and everything is as it was: {why}")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:400]
