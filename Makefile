@@ -62,7 +62,7 @@ docs: .venv/.data ## Make the documents that come from the code
 
 lock: .venv/.made ## Bring requirements.lock up to pyproject.toml (LOCK_ARGS=--upgrade for the newest versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  $(GROUPS:%=--group %) $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+	  $(GROUPS:%=--group %) --group bench $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment, the caches and unfinished trainings
 	rm -rf .venv .petpark dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -70,7 +70,7 @@ clean: ## Remove the environment, the caches and unfinished trainings
 
 .PHONY: help run report sample setup hooks lint format test test-slow docs lock clean
 
-$(GROUPS:%=.venv/.%): .venv/.%: pyproject.toml requirements.lock | .venv/.made
+$(GROUPS:%=.venv/.%) .venv/.bench: .venv/.%: pyproject.toml requirements.lock | .venv/.made
 	$(INSTALL) --group $*
 	@touch $@
 
