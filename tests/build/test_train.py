@@ -17,6 +17,7 @@ from petpark import fingerprint, lake, layout
 from petpark.build import networks
 from petpark.build import train as trainer
 from petpark.build.checkpoint import Checkpoint
+from petpark.build.processes import Team
 from petpark.build.train import train
 from petpark.build.training import Training
 from petpark.errors import DataError, ModelError
@@ -129,7 +130,7 @@ def test_it_says_what_each_epoch_brought(lake_here: Path, capsys: pytest.Capture
 def test_looking_at_the_validation_side_leaves_the_training_as_it_was(lake_here: Path) -> None:
     labels, settings = lakes.LABELS, SHORT.model_copy(update={"ema": 0.9})
     data = trainer._load(lake.read_split(), labels, settings, "key")
-    training = Training(networks.build("small", 3), settings, SEED, Checkpoint({}))
+    training = Training(networks.build("small", 3), settings, SEED, Checkpoint({}), Team())
     for name in ("head.weight", "body.0.weight"):
         training.average.state[name] += 1
     before = {name: value.clone() for name, value in training.network.state_dict().items()}

@@ -7,7 +7,7 @@ from dvclive.live import Live
 from scmrepo.exceptions import SCMError
 
 from petpark import files, fingerprint, lake, layout
-from petpark.build import networks, pixels
+from petpark.build import networks, pixels, processes
 from petpark.build.checkpoint import Checkpoint, mark
 from petpark.build.training import Data, Training, seed_torch
 from petpark.config.train import TrainSettings
@@ -26,6 +26,11 @@ def train(settings: TrainSettings, seed: int) -> None:
         ModelError: the model or its weights are not what the settings say, or the loss became infinite.
         DataError: the lake is incomplete.
     """
+    with processes.team() as team:
+        _train(settings, seed, team)
+
+
+def _train(settings: TrainSettings, seed: int, team: processes.Team) -> None:
     photos = lake.read_split()
     labels, data_mark, code_mark = lake.labels(photos), fingerprint.lake(photos), fingerprint.code()
     _be_deterministic()
@@ -34,9 +39,11 @@ def train(settings: TrainSettings, seed: int) -> None:
     _try(network, settings)
     facts = {"settings": settings.model_dump(), "seed": seed, "data": data_mark, "code": code_mark, "labels": labels}
     checkpoint = Checkpoint({**facts, "torch": torch.__version__, "start": mark(network.state_dict())})
-    average, history = Training(network, settings, seed, checkpoint).run(
-        _load(photos, labels, settings, f"{data_mark} {code_mark}")
-    )
+    with team.leader_first():
+        data = _load(photos, labels, settings, f"{data_mark} {code_mark}")
+    average, history = Training(network, settings, seed, checkpoint, team).run(data)
+    if not team.leads:
+        return
     _log(history)
     with files.whole(layout.WEIGHTS) as partial:
         torch.save({"state": average, **facts}, partial)

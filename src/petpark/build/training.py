@@ -9,12 +9,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from petpark import images
 from petpark.build import augment, networks, pixels, probe, recipe
 from petpark.build.checkpoint import Checkpoint
+from petpark.build.processes import Team
 from petpark.config.train import TrainSettings
 from petpark.errors import ModelError
 
@@ -40,8 +41,10 @@ def seed_torch(number: int) -> None:
 class Training:
     """One training: a network, its average, and where it stands."""
 
-    def __init__(self, network: networks.Network, settings: TrainSettings, seed: int, checkpoint: Checkpoint) -> None:
-        self.settings, self.seed, self.checkpoint = settings, seed, checkpoint
+    def __init__(
+        self, network: networks.Network, settings: TrainSettings, seed: int, checkpoint: Checkpoint, team: Team
+    ) -> None:
+        self.settings, self.seed, self.checkpoint, self.team = settings, seed, checkpoint, team
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         networks.freeze(self.network, settings.freeze)
@@ -53,19 +56,23 @@ class Training:
 
     def run(self, data: Data) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
         """Train to the end; returns the averaged weights and the figures of each epoch."""
-        if not self._resume():
+        if not self._resume() and self.team.leads:
             self._begin(data)
+        joined = self.team.joined(self.network)
         per_epoch = max(1, len(data.targets) // self.settings.batch_size)
         steps = per_epoch * self.settings.epochs
-        with tqdm(total=steps, initial=self.step, desc="train", unit="step", disable=None) as bar:
+        with tqdm(total=steps, initial=self.step, desc="train", unit="step", disable=self._silent()) as bar:
             for rows, batch in self._batches(data, per_epoch, steps):
-                self._learn(batch, data.targets[rows], data.classes, steps)
+                self._learn(joined, batch, data.targets[rows], data.classes, steps)
                 bar.update()
                 if self.step % per_epoch == 0:
                     self._finish_epoch(data, per_epoch, bar)
-                elif self.checkpoint.due():
+                elif self.team.leads and self.checkpoint.due():
                     self._save()
         return {name: value.cpu() for name, value in self.average.state.items()}, self.history
+
+    def _silent(self) -> bool | None:
+        return None if self.team.leads else True
 
     def _begin(self, data: Data) -> None:
         """Give a body that was trained elsewhere a head that suits its features, and not a random one."""
@@ -91,6 +98,7 @@ class Training:
             epoch, place = divmod(step, per_epoch)
             order = np.random.default_rng([self.seed, epoch]).permutation(len(data.targets))
             rows = order[place * self.settings.batch_size : (place + 1) * self.settings.batch_size]
+            rows = self.team.share(rows)
             return rows, data.train[rows]
 
         with ThreadPoolExecutor(1) as pool:
@@ -101,15 +109,17 @@ class Training:
                     ahead = pool.submit(read, step + 1)
                 yield batch
 
-    def _learn(self, batch: images.Pixels, targets: NDArray[np.int64], classes: int, steps: int) -> None:
-        seed_torch(self.seed * 1_000_003 + self.step)
+    def _learn(
+        self, joined: nn.Module, batch: images.Pixels, targets: NDArray[np.int64], classes: int, steps: int
+    ) -> None:
+        seed_torch((self.seed * 1_000_003 + self.step) * self.team.size + self.team.rank)
         self.network.train()
         networks.freeze(self.network, self.settings.freeze)
         x, y = self._augmented(_tensor(batch, self.device), torch.from_numpy(targets).to(self.device), classes)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate(self.step, steps, self.settings)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half()):
-            logits = self.network(x)
+            logits = joined(x)
         value = recipe.loss(logits, y, self.settings)
         self.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -128,16 +138,19 @@ class Training:
         return batch.contiguous(memory_format=torch.channels_last), targets
 
     def _finish_epoch(self, data: Data, per_epoch: int, bar: "tqdm[Any]") -> None:
+        loss = float(self.team.mean(self.loss)) / per_epoch
+        self.loss.zero_()
+        if not self.team.leads:
+            return
         accuracy, value = self._validate(data)
-        figures = {"loss": float(self.loss) / per_epoch, "accuracy": accuracy, "validation_loss": value}
+        figures = {"loss": loss, "accuracy": accuracy, "validation_loss": value}
         self.history.append({name: round(figure, 5) for name, figure in figures.items()})
         if not all(math.isfinite(figure) for figure in figures.values()):
             raise ModelError(
                 f"training failed in epoch {len(self.history)}: its loss is no finite number. "
                 "Lower train.learning_rate, or raise train.warmup."
             )
-        self.loss.zero_()
-        line = f"epoch {len(self.history)} of {self.settings.epochs}: loss {figures['loss']:.3f}"
+        line = f"epoch {len(self.history)} of {self.settings.epochs}: loss {loss:.3f}"
         bar.write(f"{line}, validation accuracy {accuracy:.1%}")
         self._save()
 
@@ -179,7 +192,8 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.state = {name: value.to(self.device) for name, value in state["average"].items()}
         self.step, self.history, self.loss = state["step"], state["history"], state["loss"].to(self.device)
-        print(f"Training goes on at step {self.step}.")
+        if self.team.leads:
+            print(f"Training goes on at step {self.step}.")
         return True
 
 

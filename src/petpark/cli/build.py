@@ -111,13 +111,19 @@ def _validate(_: argparse.Namespace) -> None:
     validate(params.ingest, params.split, params.validate_)
 
 
-def _train(_: argparse.Namespace) -> None:
+def _train(_: argparse.Namespace) -> int | None:
     from petpark.config.params import load_params
 
     params = load_params()
+    if params.train.processes > 1:
+        from petpark.build import processes
+
+        if not processes.started():
+            return processes.launch(params.train.processes, "train")
     from petpark.build.train import train
 
     train(params.train, params.seed)
+    return None
 
 
 def _package(_: argparse.Namespace) -> None:

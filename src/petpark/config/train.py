@@ -1,8 +1,8 @@
 """Settings of the stage `train`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from petpark.config.ingest import Sha256
 from petpark.config.settings import Settings
@@ -39,5 +39,13 @@ class TrainSettings(Settings):
     """Smallest share of the area that a random crop keeps."""
     mixup: float = Field(0.0, ge=0)
     """Alpha of mixup; 0 turns it off."""
+    processes: int = Field(1, ge=1)
+    """Processes that train together, each on its part of every batch; one for each GPU, where there are several."""
     cache_gb: float = Field(8.0, ge=0)
     """Decoded photos are kept in a memory-mapped file of at most this size; the rest is decoded anew each epoch."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.batch_size % self.processes:
+            raise ValueError(f"a batch of {self.batch_size} photos cannot be divided among {self.processes} processes")
+        return self
