@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 
 from petpark import lake, layout, shards
 from petpark.build.evaluate import evaluate
@@ -104,3 +105,19 @@ def test_a_network_that_has_seen_photos_tells_the_pets_apart(
     rows = Package.read(layout.PACKAGE).golden
     assert rows.torch_fp32 < 1e-4
     assert rows.ingest_shift < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_recipe_of_the_readme_is_as_good_as_it_says(
+    first: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    block = readme.split("```yaml\ntrain:", 1)[1].split("```", 1)[0]
+    monkeypatch.chdir(first)
+    recipe = TrainSettings(**YAML(typ="safe").load("train:" + block)["train"])
+    weights = test_data / "weights" / "mobilenet_v2_imagenet_norm.pth"
+    train(recipe.model_copy(update={"weights": str(weights)}), seed=0)
+    package(PackageSettings(), 0.005, ["first"], seed=0)
+    evaluate(EvaluateSettings(), Cost().matrix, seed=0)
+    assert Evaluation.read(layout.EVALUATION).accuracy.value >= 0.98

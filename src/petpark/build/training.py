@@ -129,7 +129,8 @@ class Training:
         self.loss += value.detach()
 
     def _half(self) -> bool:
-        return self.device.type == "cuda"
+        """Whether the device computes in bfloat16 by itself; where it only imitates that, it would be slower."""
+        return self.device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def _augmented(self, batch: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         batch = augment.light(augment.crop_and_flip(batch, self.settings.image_size, self.settings.crop))
