@@ -1,5 +1,6 @@
 """Is dvc.lock fresh? Asked in real Git and DVC repositories with a small pipeline of the real one's shape."""
 
+import contextlib
 import resource
 import shutil
 import subprocess
@@ -249,3 +250,87 @@ def test_pages_that_cannot_be_made_say_which_command_failed(clone: Path, capfd: 
     with pytest.raises(SetupError, match="`dvc pull` failed"):
         lock.remake_reports(INGEST)
     assert "ERROR" in capfd.readouterr().err
+
+
+# Several machines
+
+
+def elsewhere(clone: Path, folder: Path, batch: str) -> Path:
+    """Another machine's clone, in which one batch was ingested and pushed."""
+    shutil.copytree(clone, folder)
+    with contextlib.chdir(folder):
+        dvc("pull", "-q", f"data/{batch}.tar")
+        dvc("repro", "-q", "--single-item", f"ingest@{batch}")
+        dvc("push", "-q", f"ingest@{batch}")
+    return folder / "dvc.lock"
+
+
+def bring_objects(job: Path) -> None:
+    """Put what another machine pushed into this clone's store."""
+    for path in (job / ".dvc/store").rglob("*"):
+        here = Path(".dvc/store", path.relative_to(job / ".dvc/store"))
+        if path.is_file() and not here.exists():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, here)
+
+
+@pytest.fixture
+def changed(clone: Path) -> Path:
+    """A clone without photos in which every batch has to be ingested anew."""
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(text.replace("echo ${item.sha256}", "echo again ${item.sha256}"))
+    return clone
+
+
+def test_batches_ingested_on_several_machines_need_no_photo_here(changed: Path, tmp_path: Path) -> None:
+    assert lock.stale() == "has to run: ingest@a"
+    locks = [elsewhere(changed, tmp_path / f"job {batch}", batch) for batch in INGEST.batches]
+    before = Path("dvc.lock").read_text()
+    assert lock.merge(locks) == [f"ingest@{batch}" for batch in INGEST.batches]
+    assert not any(line in before for line in difference(before) if "again" in line)
+    assert (lock.stale() or "").startswith("has to run: split")
+    for path in locks:
+        bring_objects(path.parent)
+    dvc("repro", "-q", "--pull", "--allow-missing")
+    assert lock.stale() is None
+    assert not list(Path("data").glob("*.tar"))
+
+
+def difference(before: str) -> list[str]:
+    return [line for line in Path("dvc.lock").read_text().splitlines() if line not in before.splitlines()]
+
+
+def test_a_lock_that_says_nothing_new_changes_no_byte(clone: Path, tmp_path: Path) -> None:
+    before = Path("dvc.lock").read_bytes()
+    shutil.copy("dvc.lock", tmp_path / "same.lock")
+    assert lock.merge([tmp_path / "same.lock"]) == []
+    assert Path("dvc.lock").read_bytes() == before
+
+
+def test_where_there_is_no_lock_yet_the_merged_ones_are_it(clone: Path, tmp_path: Path) -> None:
+    shutil.move("dvc.lock", tmp_path / "whole.lock")
+    assert "evaluate" in lock.merge([tmp_path / "whole.lock"])
+    assert lock.stale() is None
+
+
+def test_two_results_of_one_stage_are_refused(clone: Path, tmp_path: Path) -> None:
+    text = Path("dvc.lock").read_text()
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(text.replace("cat lake/*/manifest.parquet", f"cat {name}"))
+    with pytest.raises(DataError, match=r"two names another result of split than a lock before it"):
+        lock.merge([tmp_path / "one", tmp_path / "two"])
+    assert Path("dvc.lock").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"stages: {}", b"schema: '2.0'\nstages: 7", b"\xff\xfe", b"a: [", None]
+)
+def test_what_is_no_lock_is_one_sentence(clone: Path, tmp_path: Path, content: bytes | None) -> None:
+    before = Path("dvc.lock").read_bytes()
+    if content is not None:
+        (tmp_path / "odd.lock").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        lock.merge([tmp_path / "odd.lock"])
+    assert str(error.value).startswith(str(tmp_path / "odd.lock"))
+    assert "\n" not in str(error.value)
+    assert Path("dvc.lock").read_bytes() == before

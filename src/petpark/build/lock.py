@@ -1,11 +1,13 @@
 """dvc.lock: is it the result of what is checked out, and the pages that go with it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from petpark import layout
+from petpark import files, layout
 from petpark.build import repository
 from petpark.config.ingest import IngestSettings
 from petpark.errors import DataError
@@ -27,6 +29,42 @@ def stale() -> str | None:
         if not LOCK.exists():
             return f"there is no {LOCK} yet"
         return _changed_stage(repo) or _replaced_archive(repo)
+
+
+def merge(others: Sequence[Path]) -> list[str]:
+    """Bring into dvc.lock what other machines reproduced: each stage whose entry in another lock differs from ours.
+
+    Returns:
+        the stages that were brought in.
+
+    Raises:
+        DataError: a lock cannot be read, or two of them name different results of one stage.
+    """
+    ours: dict[str, Any] = _read(LOCK) if LOCK.exists() else {"schema": "2.0", "stages": {}}
+    brought: dict[str, Any] = {}
+    for path in others:
+        for name, stage in _read(path)["stages"].items():
+            if stage == ours["stages"].get(name):
+                continue
+            if brought.setdefault(name, stage) != stage:
+                raise DataError(f"{path} names another result of {name} than a lock before it: one run made both?")
+    merged = {**ours, "stages": {**ours["stages"], **brought}}
+    form = YAML(typ="safe", pure=True)
+    form.default_flow_style = False
+    form.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # as DVC writes it
+    with files.whole(LOCK) as partial:
+        form.dump(merged, partial)
+    return sorted(brought)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = YAML(typ="safe").load(path)
+    except (OSError, YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}).") from None
+    if not isinstance(value, dict) or value.get("schema") != "2.0" or not isinstance(value.get("stages"), dict):
+        raise DataError(f"{path} is no dvc.lock of DVC 3.")
+    return value
 
 
 def _changed_stage(repo: Any) -> str | None:

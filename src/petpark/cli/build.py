@@ -33,14 +33,22 @@ def add_commands(commands: "Commands") -> None:
     predict.add_argument("photos", nargs="+", metavar="FILE")
     predict.add_argument("--model", default="models/model.onnx", help="packaged model (default %(default)s)")
     predict.set_defaults(run=_predict)
-    lock = commands.add_parser("lock", help="questions about dvc.lock", description="Questions about dvc.lock.")
-    questions = lock.add_subparsers(title="questions", dest="question", metavar="QUESTION", required=True)
-    fresh = questions.add_parser(
+    lock = commands.add_parser("lock", help="dvc.lock: ask and merge", description="Ask about dvc.lock, and merge it.")
+    actions = lock.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
+    fresh = actions.add_parser(
         "fresh",
         help="is there nothing to run?",
         description="Exit status 0 if dvc.lock is the result of what is checked out, 1 if a stage has to run.",
     )
     fresh.set_defaults(run=_lock_fresh)
+    merge = actions.add_parser(
+        "merge",
+        help="bring in what other machines reproduced",
+        description="Bring the stages that other machines reproduced from their dvc.lock into the one here.",
+        epilog="example: petpark lock merge jobs/*/dvc.lock",
+    )
+    merge.add_argument("locks", nargs="+", metavar="LOCK")
+    merge.set_defaults(run=_lock_merge)
     report = commands.add_parser(
         "report", help="make the HTML pages again", description="Make the HTML pages again where no stage had to run."
     )
@@ -194,6 +202,14 @@ def _lock_fresh(_: argparse.Namespace) -> int:
     reason = stale()
     print(reason or "dvc.lock is the result of what is checked out")
     return 1 if reason else 0
+
+
+def _lock_merge(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from petpark.build.lock import merge
+
+    print("brought in:", ", ".join(merge([Path(path) for path in args.locks])) or "nothing")
 
 
 def _report(_: argparse.Namespace) -> None:
