@@ -75,10 +75,16 @@ class Server:
         raise NotImplementedError
 
     def _run(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        groups = [] if self._user else None
+        groups: list[str] | None = [] if self._user else None
         group = pwd.getpwnam(self._user).pw_gid if self._user else None
         return subprocess.Popen(
-            command, cwd=self.home, user=self._user, group=group, extra_groups=groups, stdin=subprocess.DEVNULL, **options
+            command,
+            cwd=self.home,
+            user=self._user,
+            group=group,
+            extra_groups=groups,
+            stdin=subprocess.DEVNULL,
+            **options,
         )
 
 
@@ -91,19 +97,20 @@ class S3(Server):
     def __init__(self, home: Path, program: str) -> None:
         super().__init__(home)
         self._program = program
+        self._client: Any = None
         (home / "buckets").mkdir()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which the tools of AWS find it."""
+    @classmethod
+    def settings(cls, url: str) -> dict[str, str]:
+        """The variables by which the tools of AWS find such a server at an address, and nothing else."""
         return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": self.KEY,
-            "AWS_SECRET_ACCESS_KEY": self.SECRET,
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": cls.KEY,
+            "AWS_SECRET_ACCESS_KEY": cls.SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -112,14 +119,16 @@ class S3(Server):
 
     def client(self) -> Any:
         """A client of botocore."""
-        return botocore.session.Session().create_client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id=self.KEY,
-            aws_secret_access_key=self.SECRET,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=2),
-        )
+        if self._client is None:
+            self._client = botocore.session.Session().create_client(
+                "s3",
+                region_name="us-east-1",
+                endpoint_url=self.url,
+                aws_access_key_id=self.KEY,
+                aws_secret_access_key=self.SECRET,
+                config=Config(retries={"total_max_attempts": 1}, connect_timeout=2),
+            )
+        return self._client
 
     def command(self) -> Sequence[str]:
         keys = [f"ROOT_ACCESS_KEY={self.KEY}", f"ROOT_SECRET_KEY={self.SECRET}"]
@@ -287,7 +296,7 @@ def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
         s3_of_session.start()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in s3_of_session.environment.items():
+    for name, value in S3.settings(s3_of_session.url).items():
         monkeypatch.setenv(name, value)
     return s3_of_session
 
@@ -313,5 +322,5 @@ def database(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> str:
     """The name of an empty database, named after the test."""
     name = re.sub("[^a-z0-9]+", "_", request.node.name.lower())[-63:].strip("_")
     with postgresql.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type] # made of letters above
+        connection.execute(f'CREATE DATABASE "{name}"')
     return name

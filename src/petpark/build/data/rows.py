@@ -156,7 +156,7 @@ class _Reader:
             try:
                 objects = pool.map(server.look, (address for _, address in self._remote))
                 for (path, _), it in zip(self._remote, objects, strict=True):
-                    self._places.add(server.place(it, self.kept))
+                    self._places.add(self.kept.place(*it))
                     yield server.entry(path, it, self.kept)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -27,7 +27,7 @@ _SETTINGS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 _TRIES: Final = 3  # of an object whose body breaks off, which botocore does not try again
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18
 _BROKEN_OFF: Final = (
     exceptions.IncompleteReadError,
     exceptions.ResponseStreamingError,
@@ -74,7 +74,7 @@ def prefix(given: str) -> Iterator[listing.Source]:
         server.entry(listing.cleaned(given, each.key.removeprefix(start).lstrip("/")), each, home) for each in objects
     ]
     photos = listing.chosen(given, entries, strip=False)
-    home.only({server.place(each, home) for each in objects})
+    home.only({home.place(*each) for each in objects})
     fetch(photos, f"fetch {given}")
     provenance = {
         "kind": "s3",
@@ -148,13 +148,9 @@ class Server:
             reply = self._client.head_object(Bucket=bucket, Key=key)
         return Object(bucket, key, reply["ContentLength"], reply.get("ETag", ""), reply["LastModified"])
 
-    def place(self, it: Object, home: Kept) -> Path:
-        """Where an object is kept."""
-        return home.place(self.endpoint, *it)
-
     def entry(self, path: str, it: Object, home: Kept) -> listing.Entry:
         """Make an object a photo of a source, that is fetched unless it is here."""
-        place = self.place(it, home)
+        place = home.place(*it)
         here = place.is_file() and place.stat().st_size == it.size
         return listing.Entry(path, it.size, partial(opened, place), None if here else partial(self._fetch, it, place))
 
@@ -204,7 +200,7 @@ class Server:
                 f"{address}: {self.endpoint} refuses the credentials ({code}): see {_CREDENTIALS}, and whether they "
                 "may list and read there."
             )
-        return DataError(f"{address}: {self.endpoint} refuses ({code}: {why.rstrip('.')}). {_AGAIN}")
+        return DataError(f"{address}: {self.endpoint} does not give it ({code}: {why.rstrip('.')}). {_AGAIN}")
 
 
 def _changed(address: str) -> DataError:
