@@ -4,9 +4,9 @@ A fixture gives a server that runs. A test may stop it and start it again; what 
 """
 
 import contextlib
+import itertools
 import os
 import pwd
-import re
 import shutil
 import signal
 import socket
@@ -25,6 +25,7 @@ from botocore.config import Config  # type: ignore[import-untyped] # likewise
 from sqlalchemy import URL
 
 PASSWORD: Final = "p@ss/w:ö%rd?#"
+_BUCKETS: Final = (f"test-{number}" for number in itertools.count(1))
 _PATIENCE: Final = 30  # seconds until a server is ready, or has ended
 
 
@@ -53,7 +54,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it by a signal, and wait until it has ended."""
+        """End it, and wait until it has ended."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -302,9 +303,9 @@ def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
 
 
 @pytest.fixture
-def bucket(s3: S3, request: pytest.FixtureRequest) -> str:
-    """An empty bucket, named after the test."""
-    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-63:].strip("-")
+def bucket(s3: S3) -> str:
+    """The name of an empty bucket."""
+    name = next(_BUCKETS)
     s3.client().create_bucket(Bucket=name)
     return name
 
@@ -318,9 +319,9 @@ def postgresql(postgresql_of_session: PostgreSQL) -> PostgreSQL:
 
 
 @pytest.fixture
-def database(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> str:
-    """The name of an empty database, named after the test."""
-    name = re.sub("[^a-z0-9]+", "_", request.node.name.lower())[-63:].strip("_")
+def database(postgresql: PostgreSQL) -> PostgreSQL:
+    """A server of PostgreSQL that runs, and whose database holds nothing."""
     with postgresql.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return name
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgresql

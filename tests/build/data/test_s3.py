@@ -280,7 +280,7 @@ def test_a_server_that_is_not_there_is_named(server: S3, bucket: str, monkeypatc
 
 def test_a_server_that_is_none_of_s3_is_named(server: S3, bucket: str, meddle: Meddle) -> None:
     meddle(lambda _: b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
-    assert "does not give it, or is not S3" in refusal(f"s3://{bucket}/wood")
+    assert "is not there, or no longer, at http://127" in refusal(f"s3://{bucket}/wood")
 
 
 def cut(meddle: Meddle, times: int) -> list[int]:

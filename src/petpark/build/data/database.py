@@ -1,6 +1,6 @@
 """A query to a database, row by row. A password gets into no sentence: addresses are shown without."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +56,8 @@ def parsed(given: str) -> URL:
 
 def shown(url: URL) -> str:
     """Write an address for people: without password and options."""
-    return url.set(password=None, query={}).render_as_string()
+    kind = "postgresql" if _is_postgresql(url) else url.drivername
+    return URL.create(kind, url.username, None, url.host, url.port, url.database).render_as_string()
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def connected(url: URL) -> Iterator[Connection]:
         yield connection
 
 
-def rows(connection: Connection, query: str, known: Sequence[str] = ()) -> Iterator[Row]:
+def rows(connection: Connection, query: str, known: Sequence[str] = ()) -> Generator[Row]:
     """Ask for rows, and yield them as they come.
 
     Args:
@@ -110,12 +111,12 @@ def rows(connection: Connection, query: str, known: Sequence[str] = ()) -> Itera
         if url.get_backend_name() == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
         text, values = _going_on(connection, query, known) if known and _is_postgresql(url) else (query, None)
-        result = connection.exec_driver_sql(text, values)
-        if not result.returns_rows:
-            raise DataError(f"{shown(url)}: the query gives no rows; it must be a SELECT.")
-        names = [name.lower() for name in result.keys()]  # noqa: SIM118 - a method, and no mapping's
-        for row in result:
-            yield dict(zip(names, row, strict=True))
+        with connection.exec_driver_sql(text, values) as result:
+            if not result.returns_rows:
+                raise DataError(f"{shown(url)}: the query gives no rows; it must be a SELECT.")
+            names = [name.lower() for name in result.keys()]  # noqa: SIM118 - a method, and no mapping's
+            for row in result:
+                yield dict(zip(names, row, strict=True))
     except SQLAlchemyError as error:
         raise _stopped(url, error) from None
 

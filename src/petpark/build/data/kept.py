@@ -28,10 +28,10 @@ class Kept:
         """Where one version of one file has its place."""
         return self.folder / _digest(map(str, version))
 
-    def photos(self) -> list[str]:
+    def photos(self) -> set[str]:
         """Return the names of files that are called by the SHA-256 of their content, and still hold it."""
         found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path.name for path in found if files.sha256(path) == path.name)
+        return {path.name for path in found if files.sha256(path) == path.name}
 
     def only(self, places: Collection[Path]) -> None:
         """Remove everything else: old versions, and what was half written when a process was killed."""

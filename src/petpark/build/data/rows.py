@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -47,9 +47,9 @@ def selected(given: str, query: str | None) -> Iterator[listing.Source]:
     begun, reader = now(), _Reader(shown, kept(given, query))
     with database.connected(url) as connection:
         version = database.server_version(connection)
-        found = database.rows(connection, query, reader.kept.photos())
-        for row in tqdm(found, desc=f"fetch {shown}", unit=" rows", disable=None, leave=False):
-            reader.read(row)
+        with closing(database.rows(connection, query, sorted(reader.here))) as found:
+            for row in tqdm(found, desc=f"fetch {shown}", unit=" rows", disable=None, leave=False):
+                reader.read(row)
     photos = reader.photos()
     fetch(photos, f"fetch {shown}")
     provenance = {
@@ -72,6 +72,7 @@ class _Reader:
 
     def __init__(self, shown: str, kept: Kept) -> None:
         self.kept = kept
+        self.here = kept.photos()
         self.endpoint = ""
         """Of the server of S3, if any photo lies there."""
         self._shown = shown
@@ -134,9 +135,10 @@ class _Reader:
         if not isinstance(photo, bytes | bytearray | memoryview):
             raise self._wrong(f"has a photo that is no bytes but {_kind(photo)}; call a column of paths `location`")
         place = self.kept.folder / hashlib.sha256(photo).hexdigest()
-        if not place.is_file() or place.stat().st_size != len(photo):
+        if place.name not in self.here:
             with files.whole(place) as partly:
                 partly.write_bytes(photo)
+            self.here.add(place.name)
         return place
 
     def _local(self, path: str, file: Path) -> listing.Entry:
