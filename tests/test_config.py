@@ -157,6 +157,12 @@ def test_a_document_that_would_run_code(workspace: Path, name: str) -> None:
         ),
         ("policy.yaml", "cost: 5", "cost: -5", "'cost.mistakes.0.cost': Input should be greater than or equal to 0"),
         ("policy.yaml", ", cost: 5", "", "'cost.mistakes.0.cost' is missing"),
+        ("policy.yaml", "cost: 5", "cost: .inf", "'cost.mistakes.0.cost'"),
+        ("policy.yaml", "cost: 5", "cost: 1.0e+308", "less than or equal to 1000000000"),
+        ("policy.yaml", "max_cost: 30", "max_cost: .inf", "'build.max_cost': Input should be a finite number"),
+        ("policy.yaml", "max_cost: 30", "max_class_ratio: .inf", "'build.max_class_ratio'"),
+        ("policy.yaml", "max_cost: 30", "max_rate_ratio: .inf", "'build.max_rate_ratio'"),
+        ("params.yaml", "train: {", "train: {learning_rate: .inf, ", "'train.learning_rate': Input should be a finite"),
     ],
 )
 def test_a_wrong_setting_is_named(workspace: Path, name: str, old: str, new: str, says: str) -> None:
