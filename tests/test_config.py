@@ -109,6 +109,29 @@ def test_a_file_that_holds_no_settings(workspace: Path, name: str, content: str)
     assert "must hold settings by name" in complaint(name, content)
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, "{a: " * 100_000])
+@both
+def test_a_file_that_is_nested_without_end(workspace: Path, name: str, content: str) -> None:
+    assert "is nested too deeply to be settings" in complaint(name, content)
+
+
+def test_a_mistake_with_two_prices_is_refused(workspace: Path) -> None:
+    twice = "- {label: ash, predicted: beech, cost: 5}\n    - {label: ash, predicted: beech, cost: 1}"
+    sentence = complaint("policy.yaml", POLICY.replace("- {label: ash, predicted: beech, cost: 5}", twice))
+    assert "'cost': the mistake 'beech' for 'ash' has more than one price" in sentence
+
+
+def test_the_other_mistake_of_a_pair_has_a_price_of_its_own(workspace: Path) -> None:
+    both_ways = "- {label: ash, predicted: beech, cost: 5}\n    - {label: beech, predicted: ash, cost: 1}"
+    layout.POLICY.write_text(POLICY.replace("- {label: ash, predicted: beech, cost: 5}", both_ways))
+    assert load_policy().cost.matrix(("ash", "beech")) == [[0.0, 5.0], [1.0, 0.0]]
+
+
+def test_a_price_for_what_is_no_mistake_is_refused(workspace: Path) -> None:
+    sentence = complaint("policy.yaml", POLICY.replace("predicted: beech", "predicted: ash"))
+    assert "'cost.mistakes.0': 'ash' for 'ash' is no mistake" in sentence
+
+
 @both
 def test_an_unknown_section(workspace: Path, name: str) -> None:
     assert "unknown key 'serve'" in complaint(name, f"{FILES[name][1]}\nserve: {{}}\n")
@@ -157,6 +180,17 @@ def test_a_document_that_would_run_code(workspace: Path, name: str) -> None:
         ),
         ("policy.yaml", "cost: 5", "cost: -5", "'cost.mistakes.0.cost': Input should be greater than or equal to 0"),
         ("policy.yaml", ", cost: 5", "", "'cost.mistakes.0.cost' is missing"),
+        ("policy.yaml", "cost: 5", "cost: .inf", "'cost.mistakes.0.cost'"),
+        ("policy.yaml", "cost: 5", "cost: 1.0e+308", "less than or equal to 1000000000"),
+        ("policy.yaml", "max_cost: 30", "max_cost: .inf", "'build.max_cost': Input should be a finite number"),
+        ("policy.yaml", "max_cost: 30", "max_class_ratio: .inf", "'build.max_class_ratio'"),
+        ("policy.yaml", "max_cost: 30", "max_rate_ratio: .inf", "'build.max_rate_ratio'"),
+        (
+            "params.yaml",
+            "learning_rate: 1e-4",
+            "learning_rate: .inf",
+            "'train.learning_rate': Input should be a finite",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(workspace: Path, name: str, old: str, new: str, says: str) -> None:

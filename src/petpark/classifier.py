@@ -149,7 +149,7 @@ def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
     try:
         values: dict[str, Any] = json.loads(text)
         card = ModelCard(**{**values, "labels": tuple(values["labels"])})
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise ModelError(f"{path} carries metadata that this version does not read: package it again.") from None
     if card.preprocessing != images.PREPROCESSING:
         raise ModelError(

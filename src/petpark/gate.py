@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from petpark import consistency
 from petpark.config.policy import Policy
 from petpark.evidence.build import BuildEvidence
 from petpark.metrics import expected_cost
@@ -66,8 +67,7 @@ def quarantine(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
     """Most photos of each batch must be usable."""
     limit = policy.build.max_quarantined
     for batch in evidence.validation.batches:
-        share = batch.quarantined / max(batch.photos, 1)
-        if share > limit:
+        if (share := batch.quarantined / max(batch.photos, 1)) > limit:
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(batch.reasons.items()))
             yield f"{share:.1%} of batch '{batch.batch}' could not be used ({why}); allowed: {limit:.1%}"
 
@@ -140,8 +140,7 @@ def rate_ratio(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
     of 96 % is refused in 0.0 % (two labels) to 0.2 % (ten) of simulations; one that is 30 % biased to a label, in
     100 % (two) to 96 % (five).
     """
-    most = policy.build.max_rate_ratio
-    least = 1 / most
+    most, least = policy.build.max_rate_ratio, 1 / policy.build.max_rate_ratio
     for each in evidence.evaluation.classes:
         ratio = each.rate_ratio
         often = ratio.value > most and ratio.low > (1 + most) / 2
@@ -164,8 +163,8 @@ def slices(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
     whole, limit = evidence.evaluation.accuracy.value, policy.build.max_slice_drop
     for part in evidence.evaluation.slices:
         if part.accuracy.high < whole - limit:
-            where = f"the {part.photos} photos with {part.name} {part.value}"
-            yield f"accuracy on {where} is {part.accuracy}, on all {whole:.1%}; allowed difference: {limit:.1%}"
+            found = f"on the {part.photos} photos with {part.name} {part.value} is {part.accuracy}, on all {whole:.1%}"
+            yield f"accuracy {found}; allowed difference: {limit:.1%}"
 
 
 def int8_loss(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
@@ -173,11 +172,11 @@ def int8_loss(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
     if evidence.package.chosen != "int8":
         return
     fp32, int8 = evidence.package.variant("fp32"), evidence.package.variant("int8")
+    limit = policy.package.max_int8_loss
     if fp32 is None or int8 is None:
         yield "int8 ships, and was not compared with fp32: run `dvc repro -f package`"
-    elif (loss := fp32.accuracy - int8.accuracy) > policy.package.max_int8_loss:
-        allowed = f"allowed: {policy.package.max_int8_loss:.1%}"
-        yield f"int8 loses {loss:.1%} of accuracy ({allowed}): set `package.variant` to auto or fp32"
+    elif (loss := fp32.accuracy - int8.accuracy) > limit:
+        yield f"int8 loses {loss:.1%} of accuracy (allowed: {limit:.1%}): set `package.variant` to auto or fp32"
 
 
 def parity(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
@@ -227,6 +226,7 @@ def champion(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:
 
 
 BUILD_RULES: Final[tuple[Rule[BuildEvidence, Policy], ...]] = (
+    *consistency.RULES,
     enough_photos,
     class_ratio,
     conflicts,

@@ -15,10 +15,10 @@ from onnx import TensorProto, helper
 
 from petpark import images, lake, layout, predictions, shards
 from petpark.build import compare as module
-from petpark.build.compare import compare
+from petpark.build.compare import NoChampionError, compare
 from petpark.classifier import ModelCard
 from petpark.config.policy import Cost, Mistake
-from petpark.errors import DataError
+from petpark.errors import DataError, SetupError
 from petpark.evidence.build import Comparison
 from tests.conftest import draw, jpeg
 
@@ -220,9 +220,14 @@ def test_a_clone_that_has_no_data_fetches_what_it_needs(
     assert not layout.shard("one").exists()  # the champion has answered those photos already
 
 
-@pytest.mark.parametrize("revision", ["HEAD", "nothing"])
-def test_the_same_model_and_no_model_give_nothing_to_compare(repository: Path, revision: str) -> None:
+@pytest.mark.parametrize("revision", ["HEAD", "main"])
+def test_the_same_model_gives_nothing_to_compare(repository: Path, revision: str) -> None:
     assert compare(revision, COST, seed=0) is None
+
+
+def test_a_revision_without_a_lock_gives_nothing_to_compare(repository: Path) -> None:
+    with pytest.raises(NoChampionError, match=r"^dvc\.lock of nothing names no models/model\.onnx$"):
+        compare("nothing", COST, seed=0)
 
 
 def test_a_revision_whose_lock_names_no_predictions_gives_nothing_to_compare(repository: Path) -> None:
@@ -232,12 +237,29 @@ def test_a_revision_whose_lock_names_no_predictions_gives_nothing_to_compare(rep
     git("commit", "--quiet", "--all", "--message", "no predictions")
     git("tag", "odd")
     git("checkout", "--quiet", "main")
-    assert compare("odd", COST, seed=0) is None
+    with pytest.raises(NoChampionError, match=r"^dvc\.lock of odd names no reports/predictions\.parquet$"):
+        compare("odd", COST, seed=0)
+
+
+def test_a_lock_that_git_cannot_show_is_no_missing_lock(repository: Path) -> None:
+    blob = git("rev-parse", "champion:dvc.lock").strip()
+    lost = repository / ".git/objects" / blob[:2] / blob[2:]
+    lost.unlink()
+    with pytest.raises(DataError, match=r"`git show \w+:\./dvc\.lock` failed \("):
+        compare("champion", COST, seed=0)
 
 
 def test_a_repository_without_commits_has_no_champion(workspace: Path) -> None:
     git("init", "--quiet")
-    assert compare("HEAD", COST, seed=0) is None
+    with pytest.raises(NoChampionError, match="this repository has no commit yet"):
+        compare("HEAD", COST, seed=0)
+    with pytest.raises(DataError, match="no Git revision 'nonsense'"):
+        compare("nonsense", COST, seed=0)
+
+
+def test_outside_git_it_says_so(workspace: Path) -> None:
+    with pytest.raises(SetupError, match="This is no Git repository"):
+        compare("HEAD", COST, seed=0)
 
 
 @pytest.mark.parametrize("revision", ["never-was", "--help", "HEAD:dvc.lock"])
@@ -287,18 +309,17 @@ def test_data_that_cannot_be_fetched_is_one_sentence(repository: Path) -> None:
         compare("champion", COST, seed=0)
 
 
-def test_a_broken_lock_is_one_sentence(repository: Path) -> None:
-    Path("dvc.lock").write_text("stages: [unfinished\n")
+@pytest.mark.parametrize("content", ["stages: [unfinished\n", "[" * 100_000])
+def test_a_broken_lock_is_one_sentence(repository: Path, content: str) -> None:
+    Path("dvc.lock").write_text(content)
     with pytest.raises(DataError, match=r"dvc\.lock cannot be read"):
         compare("champion", COST, seed=0)
 
 
-def test_nothing_is_compared_where_the_champion_learned_from_all(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_compared_where_the_champion_learned_from_all(repository: Path) -> None:
     lay_predictions({4: "beech", 22: "beech"})
-    assert compare("champion", COST, seed=0) is None
-    assert "learned from every photo" in capsys.readouterr().out
+    with pytest.raises(NoChampionError, match="the champion of champion learned from every photo of the test side"):
+        compare("champion", COST, seed=0)
 
 
 def test_labels_are_matched_by_name_not_by_place(repository: Path) -> None:

@@ -69,7 +69,8 @@ def judged(names: tuple[str, ...], truth: Ints, odds: Floats, rng: np.random.Gen
     def estimate(figure: Callable[[Ints], float], rows: Ints | None = None) -> Estimate:
         rows = np.arange(len(truth)) if rows is None else rows
         low, high = np.quantile([figure(rows[picked % len(rows)]) for picked in draws], [0.025, 0.975])
-        return Estimate(value=figure(rows), low=float(low), high=float(high))
+        value = figure(rows)
+        return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
     def accuracy(rows: Ints) -> float:
         return float(hits[rows].mean())
@@ -187,6 +188,7 @@ def package() -> Package:
     return Package(
         schema="package/1",
         architecture="small",
+        sha256=digest("model"),
         image_size=64,
         parameters=291_234,
         variants=(

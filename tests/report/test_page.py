@@ -102,7 +102,7 @@ def hostile() -> Page:
 
 
 def test_the_same_evidence_gives_the_same_bytes(three: Evaluation, text: str) -> None:
-    again = Evaluation.parse(three.model_dump(mode="json", by_alias=True), "evaluation.json")
+    again = Evaluation.parse(three.model_dump_json(by_alias=True), "evaluation.json")
     assert draw(again) == text
 
 

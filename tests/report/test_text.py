@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from petpark.evidence.build import BuildEvidence, Comparison
 from petpark.evidence.core import Estimate
 from petpark.evidence.evaluation import Evaluation
 from petpark.report import words
@@ -16,6 +17,15 @@ def three() -> Evaluation:
     return made.evaluation(made.labels(3))
 
 
+def build(evaluation: Evaluation) -> BuildEvidence:
+    """Evidence of a build without a champion."""
+    return BuildEvidence(validation=made.validation(("gnu",)), package=made.package(), evaluation=evaluation)
+
+
+def said(evaluation: Evaluation, reasons: tuple[str, ...]) -> str:
+    return summary(build(evaluation), reasons)
+
+
 def line(text: str, start: str) -> str:
     """The one line that starts so."""
     (found,) = [each for each in text.splitlines() if each.strip().startswith(start)]
@@ -23,17 +33,40 @@ def line(text: str, start: str) -> str:
 
 
 def test_a_yes_is_the_first_word(three: Evaluation) -> None:
-    assert summary(three, ()).splitlines()[0] == "Verdict: yes, the model may be merged."
+    assert said(three, ()).splitlines()[0] == "Verdict: yes, the model may be merged."
 
 
 def test_a_no_comes_with_every_reason(three: Evaluation) -> None:
-    lines = summary(three, ("accuracy is too low", "3 photos leaked")).splitlines()
+    lines = said(three, ("accuracy is too low", "3 photos leaked")).splitlines()
     assert lines[:3] == ["Verdict: no, for 2 reasons.", "  - accuracy is too low", "  - 3 photos leaked"]
-    assert summary(three, ("one",)).startswith("Verdict: no, for 1 reason.\n")
+    assert said(three, ("one",)).startswith("Verdict: no, for 1 reason.\n")
+
+
+def test_it_says_what_the_model_was_compared_with(three: Evaluation) -> None:
+    comparison = Comparison(
+        champion="0123456789ab",
+        champion_model=made.digest("champion"),
+        photos=440,
+        seen=3,
+        champion_accuracy=0.95,
+        challenger_accuracy=0.96,
+        accuracy_gain=Estimate(value=0.01, low=-0.01, high=0.02),
+        cost_gain=Estimate(value=-3.0, low=-5.0, high=9.0),
+    )
+    for reasons in ((), ("one", "two")):
+        text = summary(build(three).model_copy(update={"comparison": comparison}), reasons)
+        expected = "Compared with the champion of 0123456789ab on 440 photos: accuracy changes by 1.0% (-1.0% to 2.0%)."
+        assert text.splitlines()[len(reasons) + 1] == expected
+
+
+def test_it_says_why_the_model_was_compared_with_nothing(three: Evaluation) -> None:
+    assert said(three, ()).splitlines()[1] == "Compared with nothing, because no champion was asked for."
+    text = summary(build(three).model_copy(update={"uncompared": "the \x1b[31mmodel\nis gone"}), ())
+    assert text.splitlines()[1] == "Compared with nothing, because the ?[31mmodel is gone."
 
 
 def test_the_main_figures_come_with_their_intervals(three: Evaluation) -> None:
-    text = summary(three, ())
+    text = said(three, ())
     for name, figure in (("accuracy", three.accuracy), ("F1", three.f1), ("calibration", three.calibration_error)):
         assert f"{figure.value:.1%}  {figure.low:.1%} to {figure.high:.1%}" in line(text, name)
     assert "0.987  0.981 to 0.993" in line(text, "ROC-AUC")
@@ -46,7 +79,7 @@ def test_the_main_figures_come_with_their_intervals(three: Evaluation) -> None:
 
 
 def test_every_label_has_its_line(three: Evaluation) -> None:
-    text = summary(three, ())
+    text = said(three, ())
     for each in three.classes:
         row = line(text, f"recall of {each.label}")
         assert f"{each.recall.value:.1%}  {each.recall.low:.1%} to {each.recall.high:.1%}" in row
@@ -55,7 +88,7 @@ def test_every_label_has_its_line(three: Evaluation) -> None:
 
 
 def test_figures_stand_below_each_other(three: Evaluation) -> None:
-    rows = summary(three, ()).splitlines()[2:]
+    rows = said(three, ()).splitlines()[3:]
     start = rows[0].index("  ", rows[0].index("%")) + 2
     for row in rows:
         assert row[start - 2 : start] == "  "
@@ -65,14 +98,14 @@ def test_figures_stand_below_each_other(three: Evaluation) -> None:
 @pytest.mark.parametrize("count", [2, 3, 5, 6, 50])
 @pytest.mark.parametrize("reasons", [0, 1, 5, 6, 40])
 def test_it_fits_on_20_lines(count: int, reasons: int) -> None:
-    text = summary(made.evaluation(made.labels(count), photos=300), tuple(f"reason {k}" for k in range(reasons)))
+    text = said(made.evaluation(made.labels(count), photos=300), tuple(f"reason {k}" for k in range(reasons)))
     assert len(text.splitlines()) <= 20
     assert text == text.rstrip()
 
 
 def test_what_does_not_fit_is_counted() -> None:
     evaluation = made.evaluation(made.labels(50), photos=500)
-    text = summary(evaluation, tuple(f"reason {k}" for k in range(9)))
+    text = said(evaluation, tuple(f"reason {k}" for k in range(9)))
     assert "  - and 5 more" in text
     assert text.splitlines()[-1] == "  and 46 labels more"
     assert [each.label for each in words.worst_first(evaluation)[:4]] == [
@@ -82,26 +115,26 @@ def test_what_does_not_fit_is_counted() -> None:
 
 def test_a_label_without_test_photos_says_so(three: Evaluation) -> None:
     empty = three.classes[0].model_copy(update={"photos": 0, "recall": Estimate(value=0, low=0, high=0)})
-    text = summary(three.model_copy(update={"classes": (empty, *three.classes[1:])}), ())
+    text = said(three.model_copy(update={"classes": (empty, *three.classes[1:])}), ())
     assert line(text, f"recall of {empty.label}").endswith("no test photos")
     assert text.splitlines()[-1].strip().startswith(f"recall of {empty.label}")
 
 
 def test_a_model_that_is_never_sure_says_so(three: Evaluation) -> None:
     never = three.model_copy(update={"sure": three.sure.model_copy(update={"share": 0.0, "accuracy": 0.0})})
-    assert "0.0%  of no photo" in line(summary(never, ()), "sure of its answer")
+    assert "0.0%  of no photo" in line(said(never, ()), "sure of its answer")
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "\u202eevil", "bell\a", "nul\0", "\x9b2J"])
 def test_nothing_reaches_the_terminal_but_print(three: Evaluation, text: str) -> None:
     labelled = made.evaluation((text, "gnu"), photos=200)
-    for shown in (summary(labelled, ()), summary(three, (f"label {text} is bad",))):
+    for shown in (said(labelled, ()), said(three, (f"label {text} is bad",))):
         assert all(sign.isprintable() or sign == "\n" for sign in shown)
         assert printable(text) in shown
 
 
 def test_a_line_break_in_a_name_makes_no_line(three: Evaluation) -> None:
-    assert "  - a b c" in summary(three, ("a\nb\r\n\tc",)).splitlines()
+    assert "  - a b c" in said(three, ("a\nb\r\n\tc",)).splitlines()
 
 
 @given(st.text())
@@ -112,7 +145,7 @@ def test_whatever_is_printable_stays_so(text: str) -> None:
 
 def test_long_and_wide_labels_keep_the_table_aligned() -> None:
     names = ("猫" * 40, "cafe\u0301", "gnu", "very " * 20)
-    rows = summary(made.evaluation(names, photos=400), ()).splitlines()[2:]
+    rows = said(made.evaluation(names, photos=400), ()).splitlines()[3:]
     assert max(columns(row) for row in rows) < 120
     starts = {
         columns(row[: row.index(" to ")]) - len(row[: row.index(" to ")].split()[-1]) for row in rows if " to " in row

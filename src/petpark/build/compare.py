@@ -1,8 +1,6 @@
 """Compare: the model of a Git revision against the one at hand, on photos that neither was trained on."""
 
 import hashlib
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,15 +14,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from petpark import files, lake, layout, metrics, predictions, shards
-from petpark.build import pixels, repository
+from petpark.build import pixels, repository, revisions
 from petpark.classifier import Classifier
 from petpark.config.policy import Cost
-from petpark.errors import DataError, ModelError, SetupError
+from petpark.errors import DataError, ModelError, PetparkError, SetupError
 from petpark.evidence.build import Comparison
 from petpark.predictions import Predictions
 
 LOCK: Final = Path("dvc.lock")
 _NEEDED: Final = (layout.MODEL, layout.PREDICTIONS, layout.SPLIT)
+
+
+class NoChampionError(PetparkError):
+    """There is nothing to compare with; the message is the end of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,20 @@ def compare(revision: str, cost: Cost, seed: int, resamples: int = 1000) -> Comp
         resamples: of the bootstrap.
 
     Returns:
-        the comparison, or None where the revision has no model, or the same one, or no photo is left.
+        the comparison, or None where the revision has the same model.
 
     Raises:
+        NoChampionError: the revision left no model to compare with, or one that learned from the whole test side.
         DataError: no such revision, or something of the champion cannot be fetched.
-        SetupError: Git is missing.
+        SetupError: Git is missing, or this is no Git repository.
     """
-    commit = _commit(revision)
+    commit = revisions.commit(revision)
     if commit is None:
-        return None
-    then, now = _outputs(_git("show", f"{commit}:./{LOCK}")), _outputs(_text(LOCK))
-    if not then.keys() >= set(_NEEDED) or then[layout.MODEL] == now.get(layout.MODEL):
+        raise NoChampionError("this repository has no commit yet")
+    then, now = _outputs(revisions.content(commit, LOCK)), _outputs(_text(LOCK))
+    if missing := [str(path) for path in _NEEDED if path not in then]:
+        raise NoChampionError(f"{LOCK} of {revision} names no {missing[0]}")
+    if then[layout.MODEL] == now.get(layout.MODEL):
         return None
     _bring([layout.PREDICTIONS, layout.SPLIT])
     answers, split = predictions.read(layout.PREDICTIONS), lake.read_split()
@@ -71,8 +76,7 @@ def compare(revision: str, cost: Cost, seed: int, resamples: int = 1000) -> Comp
         known = _answers(champion, [answers.ids[row] for row in np.flatnonzero(fair).tolist()], split)
         rows = np.array([row for row in np.flatnonzero(fair).tolist() if answers.ids[row] in known], np.int64)
         if not len(rows):
-            print(f"the champion of {revision} learned from every photo of the test side: nothing to compare")
-            return None
+            raise NoChampionError(f"the champion of {revision} learned from every photo of the test side")
         gain = _gain(answers, rows, [known[answers.ids[row]] for row in rows.tolist()], cost, (resamples, seed))
         return Comparison(
             champion=champion.name,
@@ -172,29 +176,8 @@ def _outputs(lock: str | None) -> dict[Path, str]:
         return {
             Path(out["path"]): out["md5"] for stage in stages.values() for out in stage.get("outs", ()) if "md5" in out
         }
-    except (YAMLError, AttributeError, TypeError, KeyError):
+    except (YAMLError, AttributeError, TypeError, KeyError, RecursionError):
         raise DataError(f"{LOCK} cannot be read: restore it with `git checkout {LOCK}`, or run `dvc repro`.") from None
-
-
-def _commit(revision: str) -> str | None:
-    """The commit of a revision, or None where the repository has no commit yet."""
-    if _git("rev-list", "--max-count=1", "--all") == "":
-        return None
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found:
-        return found.strip()
-    shallow = (_git("rev-parse", "--is-shallow-repository") or "").strip() == "true"
-    hint = "this clone is shallow, so run `git fetch --unshallow`" if shallow else "`git log` shows those there are"
-    raise DataError(f"There is no Git revision '{revision}' to compare with: {hint}.")
-
-
-def _git(*arguments: str) -> str | None:
-    """What Git prints, or None where it fails."""
-    git = shutil.which("git")
-    if git is None:
-        raise SetupError("Git is missing: install it.")
-    done = subprocess.run([git, *arguments], capture_output=True, check=False)  # noqa: S603 - Git alone, and no shell
-    return None if done.returncode else done.stdout.decode("utf-8", "replace")
 
 
 def _text(path: Path) -> str | None:

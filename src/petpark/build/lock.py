@@ -60,7 +60,7 @@ def merge(others: Sequence[Path]) -> list[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = YAML(typ="safe").load(path)
-    except (OSError, YAMLError, UnicodeDecodeError) as error:
+    except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}).") from None
     if not isinstance(value, dict) or value.get("schema") != "2.0" or not isinstance(value.get("stages"), dict):
         raise DataError(f"{path} is no dvc.lock of DVC 3.")

@@ -74,6 +74,7 @@ def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[s
             partial.write_bytes(chosen.path.read_bytes())
     facts = Package(
         architecture=card.architecture,
+        sha256=files.sha256(layout.MODEL),
         image_size=size,
         parameters=sum(weight.numel() for weight in network.parameters()),
         variants=tuple(form.figures for form in forms.values()),

@@ -15,13 +15,12 @@ from petpark.build.neighbours import near_duplicates
 from petpark.config.ingest import IngestSettings
 from petpark.config.split import SplitSettings
 from petpark.config.validate import ValidateSettings
-from petpark.evidence.validation import BatchCount, Check, SideCount, Validation
+from petpark.evidence.validation import ENOUGH_TO_COMPARE, BatchCount, Check, SideCount, Validation
 
 _PAGE: Final = layout.REPORTS / "validation.html"
 _EMPTY_PAGE: Final = (
     '<!doctype html>\n<meta charset="utf-8">\n<title>Data</title>\n<p>The sides were not compared: {}.</p>\n'
 )
-_ENOUGH: Final = 200  # with fewer photos on a side, drift scores exceed any limit by chance
 _SIDE: Final = 64  # short side of the pictures that deepchecks sees, in pixels
 
 _Compared = tuple[tuple[Check, ...], dict[str, float]]
@@ -97,8 +96,8 @@ def _leaked(photos: lake.Photos, manifests: dict[str, pa.Table], ingest: IngestS
 
 def _compare_sides(photos: lake.Photos, most: int) -> _Compared:
     train, test = (_drawn(lake.side(photos, name), most) for name in ("train", "test"))
-    if min(len(train), len(test)) < _ENOUGH:
-        return _not_compared("SKIPPED", f"fewer than {_ENOUGH} photos on a side")
+    if min(len(train), len(test)) < ENOUGH_TO_COMPARE:
+        return _not_compared("SKIPPED", f"fewer than {ENOUGH_TO_COMPARE} photos on a side")
     from petpark.build import suite  # it takes seconds
 
     labels = lake.labels(photos)

@@ -11,7 +11,9 @@ def add_commands(commands: "Commands") -> None:
     """Add the commands of this module."""
     _add_stages(commands)
     gate = commands.add_parser(
-        "gate", help="say yes or no, with reasons", description="Say yes or no, with reasons (exit status 0 or 1)."
+        "gate",
+        help="say yes or no, with reasons",
+        description="Say yes or no, with reasons (exit status 0 or 1); 2 where there is no verdict.",
     )
     kinds = gate.add_subparsers(title="gates", dest="gate", metavar="GATE", required=True)
     of_build = kinds.add_parser(
@@ -21,7 +23,9 @@ def add_commands(commands: "Commands") -> None:
         epilog="example: petpark gate build --champion main",
     )
     of_build.add_argument(
-        "--champion", default="HEAD", metavar="REVISION", help="Git revision whose model is to be beaten (default HEAD)"
+        "--champion",
+        metavar="REVISION",
+        help="Git revision whose model is to be beaten (default: HEAD, if it has a model)",
     )
     of_build.set_defaults(run=_gate_build)
     predict = commands.add_parser(
@@ -174,7 +178,7 @@ def _gate_build(args: argparse.Namespace) -> int:
 
     found = review(args.champion, policy, params.seed)
     verdict = gate.judge(found, policy, gate.BUILD_RULES)
-    print(summary(found.evaluation, verdict.reasons))
+    print(summary(found, verdict.reasons))
     return 0 if verdict.passed else 1
 
 

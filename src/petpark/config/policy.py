@@ -1,12 +1,14 @@
 """`policy.yaml`: what the gates demand. Changing it trains nothing."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from petpark.config.settings import Settings, parse, read_yaml
 from petpark.layout import POLICY
+
+_DEAREST: Final = 1e9  # beyond it a sum of costs over many photos would lose its digits
 
 
 class Mistake(Settings):
@@ -16,17 +18,31 @@ class Mistake(Settings):
     """What the photo shows."""
     predicted: str
     """What the model said."""
-    cost: float = Field(ge=0)
+    cost: float = Field(ge=0, le=_DEAREST)
     """Cost of one such photo."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.label == self.predicted:
+            raise ValueError(f"'{self.label}' for '{self.label}' is no mistake, and so has no price: remove it")
+        return self
 
 
 class Cost(Settings):
     """The cost matrix: turns mistakes into expected cost per 1,000 photos."""
 
-    mistake: float = Field(1.0, ge=0)
+    mistake: float = Field(1.0, ge=0, le=_DEAREST)
     """Cost of a mistake that is not listed below."""
     mistakes: Annotated[tuple[Mistake, ...], Field(strict=False)] = ()
     """Mistakes that cost more or less than the others."""
+
+    @model_validator(mode="after")
+    def _one_price_each(self) -> Self:
+        pairs = [(each.label, each.predicted) for each in self.mistakes]
+        for label, predicted in pairs:
+            if pairs.count((label, predicted)) > 1:
+                raise ValueError(f"the mistake '{predicted}' for '{label}' has more than one price: keep one of them")
+        return self
 
     def matrix(self, labels: tuple[str, ...]) -> list[list[float]]:
         """Return the cost of each (label, predicted) pair, [K, K], zero on the diagonal."""

@@ -16,7 +16,9 @@ S = TypeVar("S", bound="Settings")
 class Settings(BaseModel):
     """Frozen, strict, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -32,6 +34,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except YAMLError as error:
         words = " ".join(str(error).split()).partition(" To suppress this check")[0]
         raise SettingsError(f"{path} is not YAML: {words}") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is nested too deeply to be settings: restore the file.") from None
     if not isinstance(value, Mapping):
         raise SettingsError(f"{path} must hold settings by name, and holds {type(value).__name__}.")
     return dict(value)
@@ -55,7 +59,7 @@ def parse(kind: type[S], value: Any, where: str) -> S:
         if first["type"] == "missing":
             raise SettingsError(f"{where}: '{key}' is missing. docs/parameters.md says what it may be.") from None
         raise SettingsError(
-            f"{where}: '{key}': {first['msg']} (found {repr(first['input'])[:80]}). "
+            f"{where}: '{key}': {first['msg'].removeprefix('Value error, ')} (found {repr(first['input'])[:80]}). "
             "docs/parameters.md says what is possible."
         ) from None
 

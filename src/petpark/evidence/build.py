@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from petpark.evidence.core import Estimate, Evidence, Fact
+from petpark.evidence.core import Count, Difference, Estimate, Evidence, Fact, Fraction, Sha256
 from petpark.evidence.evaluation import Evaluation
 from petpark.evidence.package import Package
 from petpark.evidence.validation import Validation
@@ -16,15 +16,15 @@ class Comparison(Evidence):
     schema_: Literal["comparison/1"] = Field("comparison/1", alias="schema")
     champion: str
     """Git revision of the champion."""
-    champion_model: str
+    champion_model: Sha256
     """SHA-256 of its file."""
-    photos: int
+    photos: int = Field(ge=1)
     """Test photos that neither was trained on."""
-    seen: int
+    seen: Count
     """Test photos left out because the champion was trained on them."""
-    champion_accuracy: float
-    challenger_accuracy: float
-    accuracy_gain: Estimate
+    champion_accuracy: Fraction
+    challenger_accuracy: Fraction
+    accuracy_gain: Difference
     cost_gain: Estimate
     """Cost per 1,000 photos that the challenger saves."""
 
@@ -36,3 +36,5 @@ class BuildEvidence(Fact):
     package: Package
     evaluation: Evaluation
     comparison: Comparison | None = None
+    uncompared: str = "no champion was asked for"
+    """Why there is no comparison."""

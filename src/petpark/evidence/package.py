@@ -1,37 +1,37 @@
 """Evidence of `package`: the file that ships."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from petpark.evidence.core import Evidence, Fact
+from petpark.evidence.core import Count, Evidence, Fact, Fraction, Sha256, unlike
 
 
 class Variant(Fact):
     """One form of the packaged model."""
 
     name: Literal["fp32", "int8"]
-    bytes: int
-    milliseconds: float
+    bytes: Count
+    milliseconds: float = Field(ge=0)
     """Median time of one photo on one thread."""
-    accuracy: float
+    accuracy: Fraction
     """On the validation side."""
 
 
 class GoldenRows(Fact):
     """How far the same photos agree along the way, as differences of probabilities."""
 
-    photos: int
-    torch_fp32: float
+    photos: Count
+    torch_fp32: Fraction
     """Largest difference between torch and the fp32 file."""
-    fp32_int8: float | None
+    fp32_int8: Fraction | None
     """Largest difference between the fp32 and the int8 file."""
-    int8_agreement: float | None
+    int8_agreement: Fraction | None
     """Share of golden rows to which both files give the same label."""
-    ingest_shift: float
+    ingest_shift: Fraction
     """Mean over the photos of the largest difference between an original and its stored form."""
-    ingest_shift_max: float
-    ingest_agreement: float
+    ingest_shift_max: Fraction
+    ingest_agreement: Fraction
     """Share of photos that get the same label in both forms."""
 
 
@@ -40,13 +40,22 @@ class Package(Evidence):
 
     schema_: Literal["package/1"] = Field("package/1", alias="schema")
     architecture: str
-    image_size: int
-    parameters: int
+    sha256: Sha256
+    """Of the file that ships."""
+    image_size: Count
+    parameters: Count
     variants: tuple[Variant, ...]
     chosen: Literal["fp32", "int8"]
     why: str
-    threshold: float
+    threshold: Fraction
     golden: GoldenRows
+
+    @model_validator(mode="after")
+    def _chosen_among_variants(self) -> Self:
+        unlike(variant.name for variant in self.variants)
+        if self.variant(self.chosen) is None:
+            raise ValueError(f"{self.chosen} was chosen, and is not among the variants")
+        return self
 
     def variant(self, name: str) -> Variant | None:
         """The variant of that name, if it was made."""

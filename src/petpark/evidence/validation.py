@@ -1,19 +1,21 @@
 """Evidence of `validate`: the data."""
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from petpark.evidence.core import Evidence, Fact
+from petpark.evidence.core import Count, Evidence, Fact, Fraction, unlike
+
+ENOUGH_TO_COMPARE: Final = 200  # with fewer photos on a side, drift scores exceed any limit by chance
 
 
 class SideCount(Fact):
     """Photos of one label on each side."""
 
     label: str
-    train: int
-    validation: int
-    test: int
+    train: Count
+    validation: Count
+    test: Count
 
 
 class BatchCount(Fact):
@@ -21,9 +23,16 @@ class BatchCount(Fact):
 
     batch: str
     role: Literal["train", "acceptance"]
-    photos: int
-    quarantined: int
-    reasons: dict[str, int]
+    photos: Count
+    quarantined: Count
+    reasons: dict[str, Count]
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        if self.quarantined > self.photos or self.quarantined != sum(self.reasons.values()):
+            found = f"{self.quarantined} photos in quarantine, {sum(self.reasons.values())} with a reason"
+            raise ValueError(f"batch '{self.batch}': {found}, {self.photos} in all")
+        return self
 
 
 class Check(Fact):
@@ -40,14 +49,20 @@ class Validation(Evidence):
     schema_: Literal["validation/1"] = Field("validation/1", alias="schema")
     classes: tuple[SideCount, ...]
     batches: tuple[BatchCount, ...]
-    duplicates: int
+    duplicates: Count
     """Photos that came more than once; one of each stayed."""
-    conflicts: int
+    conflicts: Count
     """Photos that came under two labels; none of them stayed."""
-    excluded: int
-    corrected: int
-    leaked: int
+    excluded: Count
+    corrected: Count
+    leaked: Count
     """Photos of the training or validation side with an exact or near duplicate in test or acceptance."""
-    drift: dict[str, float]
+    drift: dict[str, Fraction]
     """Drift score between training and test side, by property: 0 is none, 1 is apart."""
     checks: tuple[Check, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        unlike(each.label for each in self.classes)
+        unlike(each.batch for each in self.batches)
+        return self

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from petpark.evidence.build import BuildEvidence
 from petpark.evidence.core import Estimate
 from petpark.evidence.evaluation import Evaluation
 from petpark.report import words
@@ -12,18 +13,18 @@ _CLASSES = 5
 _WIDTH = 24
 
 
-def summary(evaluation: Evaluation, reasons: tuple[str, ...]) -> str:
-    """Sum an evaluation up in plain text.
+def summary(evidence: BuildEvidence, reasons: tuple[str, ...]) -> str:
+    """Sum a build up in plain text.
 
     Args:
-        evaluation: what was measured.
+        evidence: what was measured, and compared with what.
         reasons: why the gate says no; none where it says yes.
 
     Returns:
         at most 20 lines, without a line break at the end.
     """
-    figures = [*_figures(evaluation), *_classes(evaluation)]
-    return "\n".join([*_verdict(reasons), "", *_aligned(figures)])
+    figures = [*_figures(evidence.evaluation), *_classes(evidence.evaluation)]
+    return "\n".join([*_verdict(reasons), _compared(evidence), "", *_aligned(figures)])
 
 
 def _verdict(reasons: Sequence[str]) -> Iterator[str]:
@@ -35,6 +36,13 @@ def _verdict(reasons: Sequence[str]) -> Iterator[str]:
     yield from (f"  - {printable(reason)}" for reason in shown)
     if len(shown) < len(reasons):
         yield f"  - and {len(reasons) - len(shown)} more"
+
+
+def _compared(evidence: BuildEvidence) -> str:
+    if (found := evidence.comparison) is None:
+        return f"Compared with nothing, because {printable(evidence.uncompared)}."
+    name = f"the champion of {printable(found.champion)}"
+    return f"Compared with {name} on {words.count(found.photos, 'photo')}: accuracy changes by {found.accuracy_gain}."
 
 
 def _figures(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:

@@ -125,7 +125,7 @@ def _is_input(path: object) -> bool:
 def _editing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, YAMLError) as error:
+    except (KeyError, TypeError, ValueError, YAMLError, RecursionError) as error:
         keys = error.args[0] if isinstance(error, KeyError) else None
         where = f" ('{'.'.join(keys)}' is missing, or no list)" if isinstance(keys, tuple) else ""
         raise SettingsError(
