@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest_plugins = ["tests.services"]
+
 _GIT = {
     "GIT_AUTHOR_NAME": "petpark tests",
     "GIT_AUTHOR_EMAIL": "tests@petpark.invalid",

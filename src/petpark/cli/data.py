@@ -7,17 +7,35 @@ if TYPE_CHECKING:
     from petpark.cli.types import Commands
 
 
+_EXAMPLES = """examples:
+  petpark data add ~/photos/november --name park-2026-11
+  petpark data add s3://park/frames/november
+  petpark data add sqlite:///frames.db --query "SELECT label, photo FROM frames"
+
+docs/sources.md says more about S3 and databases."""
+
+
 def add_commands(commands: "Commands") -> None:
     """Add the commands of this module."""
     data = commands.add_parser("data", help="add, list and drop batches of photos", description="Batches of photos.")
     actions = data.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
     add = actions.add_parser(
         "add",
-        help="make a batch of a folder, a tar or a zip of `label/photo.jpg`",
-        description="Make a batch of a folder, a tar or a zip of `label/photo.jpg`, or replace the batch of that name.",
-        epilog="example: petpark data add ~/photos/november --name park-2026-11",
+        help="make a batch of photos: from a folder, a tar, a zip, S3 or a database",
+        description="Make a batch of photos, or replace the batch of that name.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("source", help="folder, tar or zip")
+    add.add_argument(
+        "source",
+        help="folder, tar or zip of `label/photo.jpg`; s3://BUCKET/PREFIX of such keys; or a database: sqlite:///FILE, "
+        "postgresql://USER@HOST/NAME",
+    )
+    add.add_argument(
+        "--query",
+        metavar="SQL",
+        help="of a database: a SELECT of `label`, `photo` (bytes) or `location` (file, s3://), and perhaps `name`",
+    )
     add.add_argument("--name", help="name of the batch (default: the source's)")
     add.add_argument(
         "--role",
@@ -49,7 +67,7 @@ def add_commands(commands: "Commands") -> None:
 def _add(args: argparse.Namespace) -> None:
     from petpark.build.data import batches
 
-    print(batches.add(args.source, args.name, args.role))
+    print(batches.add(args.source, args.name, args.role, args.query))
 
 
 def _list(_: argparse.Namespace) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -12,13 +14,14 @@ import pytest
 
 from petpark import files, layout, shards
 from petpark.build import repository as dvc_repository
-from petpark.build.data import batches, packing, pipeline, together, tracking
+from petpark.build.data import batches, packing, pipeline, rows, together, tracking
 from petpark.build.data.outcome import Added, Row
 from petpark.config.ingest import Batch, Role
 from petpark.config.params import load_params
 from petpark.errors import DataError, PetparkError, SettingsError, SetupError
 from tests.build.data.repository import DVC_YAML, PARAMS_YAML, dvc, git, lay, obey, use_remote
 from tests.conftest import draw, jpeg, pack
+from tests.services import S3
 
 LABELS = ("fern", "moss", "oak")
 TEXTS = ("params.yaml", "dvc.yaml", "data.dvc", "dvc.lock", ".gitignore")
@@ -412,3 +415,89 @@ def _fields() -> tuple[list[str], list[pa.DataType]]:
 
 def test_an_empty_list_says_how_to_begin(repository: Path) -> None:
     assert batches.table() == "There is no batch yet: `petpark data add SOURCE` makes one."
+
+
+QUERY = "SELECT label, name, photo FROM frames"
+
+
+def filled(path: Path, seed: int) -> str:
+    """Make a database of the photos of a seed; return its address."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE frames (label, name, photo)")
+        table = [(*name.split("/"), data) for name, data in photos(seed).items()]
+        connection.executemany("INSERT INTO frames VALUES (?, ?, ?)", table)
+    return f"sqlite:///{path}"
+
+
+def test_a_batch_comes_from_a_database(repository: Path, workspace: Path) -> None:
+    address = filled(workspace / "park.db", 1)
+    found = batches.add(address, query=QUERY)
+    assert (found.name, found.state, found.contents.labels) == ("park", "added", dict.fromkeys(LABELS, 2))
+    assert listed() == {"park.tar"}
+    assert not list(layout.SCRATCH.rglob("*.*")), "what was fetched is kept no longer"
+    assert [path for path in layout.SCRATCH.rglob("*") if path.is_file()] == []
+
+
+def test_a_batch_comes_from_a_bucket(repository: Path, s3: S3, bucket: str) -> None:
+    for name, data in photos(1).items():
+        s3.client().put_object(Bucket=bucket, Key=f"spring/{name}", Body=data)
+    found = batches.add(f"s3://{bucket}/spring/")
+    assert (found.name, found.state, found.contents.labels) == ("spring", "added", dict.fromkeys(LABELS, 2))
+    assert [path for path in layout.SCRATCH.rglob("*") if path.is_file()] == []
+
+
+def test_the_time_alone_makes_no_other_batch(
+    repository: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = filled(workspace / "park.db", 1)
+    first = batches.add(address, query=QUERY)
+    monkeypatch.setattr(rows, "now", lambda: "2038-01-19T03:14:07Z")
+    again = batches.add(address, query=QUERY)
+    assert (again.state, again.sha256, again.commands) == ("unchanged", first.sha256, ())
+    assert files.sha256(layout.archive("park")) == first.sha256
+    other = batches.add(address, query=f"{QUERY} WHERE 1 = 1")
+    assert (other.state, other.contents) == ("replaced", first.contents)
+    (workspace / "park.db").unlink()
+    assert batches.add(filled(workspace / "park.db", 2), query=f"{QUERY} WHERE 1 = 1").state == "replaced"
+
+
+def test_what_was_fetched_is_kept_where_no_batch_is_made_of_it(
+    repository: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = filled(workspace / "park.db", 1)
+    monkeypatch.setattr(tracking, "STORE_LIMIT", 1_000)
+    with pytest.raises(DataError, match="the DVC store in this repository would hold"):
+        batches.add(address, query=QUERY)
+    assert len([path for path in layout.SCRATCH.rglob("*") if path.is_file()]) == 6
+    monkeypatch.undo()
+    monkeypatch.chdir(repository)
+    batches.add(address, query=QUERY)
+    assert [path for path in layout.SCRATCH.rglob("*") if path.is_file()] == []
+
+
+def test_a_source_that_stops_in_the_middle_changes_nothing(repository: Path, workspace: Path) -> None:
+    address = filled(workspace / "park.db", 1)
+    assert "row 1 of the query has no photo (NULL)" in refusal(
+        DataError, address, query="SELECT label, name, NULL AS photo FROM frames"
+    )
+    assert "no such table" in refusal(DataError, address, query="SELECT label, photo FROM shots")
+    assert "give it a name" in refusal(DataError, "postgresql://me:secret@127.0.0.1", query=QUERY)
+
+
+@pytest.mark.parametrize("data", [b"", b"text" * 1000])
+def test_only_an_archive_of_ours_can_be_the_same(workspace: Path, data: bytes) -> None:
+    new, old = Path("new.tar"), Path("old.tar")
+    packing.pack(folder(Path("spring"), 1), new)
+    assert not packing.same(old, new)
+    old.write_bytes(data)
+    assert not packing.same(old, new)
+    pack(old, photos(1))
+    assert not packing.same(old, new)
+    assert not packing.same(old, old)
+    assert packing.same(new, new)
+    changed = bytearray(new.read_bytes())
+    changed[700] ^= 1
+    old.write_bytes(changed)
+    assert not packing.same(old, new)
+    pack(old, {"provenance.json": b"[]"})
+    assert not packing.same(old, new)

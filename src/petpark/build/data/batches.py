@@ -18,15 +18,17 @@ from petpark.errors import DataError, SetupError
 _NO_HASH: Final = "0" * 64
 
 
-def add(source: str, name: str | None = None, role: Role | None = None) -> Added:
+def add(source: str, name: str | None = None, role: Role | None = None, query: str | None = None) -> Added:
     """Make a batch of a source, or replace the batch of that name.
 
-    A source that is `data/<name>.tar` itself is taken as it is.
+    A source that is `data/<name>.tar` itself is taken as it is. Where the source gives what it gave before, the archive
+    stays, with the time at which it was read.
 
     Args:
-        source: a folder, a tar or a zip of `label/photo.jpg`.
+        source: what `sources.opened` takes.
         name: the batch's name; None derives it from the source's.
         role: None keeps the batch's role; a new batch is for training.
+        query: for a database, the SELECT that gives a row a photo.
 
     Raises:
         DataError: the source cannot be read or holds no photos, the name is none, or the store would be too large.
@@ -48,9 +50,13 @@ def add(source: str, name: str | None = None, role: Role | None = None) -> Added
         return _take(path, packing.look(path), name, batch, before)
     packed = layout.SCRATCH / path.name
     try:
-        return _take(packed, packing.pack(source, packed), name, batch, before)
+        contents = packing.pack(source, packed, query)
+        same = before is not None and packing.same(path, packed)
+        added = _take(path if same else packed, contents, name, batch, before)
     finally:
         files.remove(packed)
+    sources.forget(source, query)
+    return added
 
 
 def role(name: str, role: Role) -> Changed:

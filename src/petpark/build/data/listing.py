@@ -2,9 +2,10 @@
 
 import mimetypes
 import unicodedata
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Any, Final, NamedTuple
 
 from petpark.errors import DataError
@@ -42,6 +43,8 @@ class Entry(NamedTuple):
     path: str
     size: int
     open: Callable[[], AbstractContextManager[IO[bytes]]]
+    fetch: Callable[[], object] | None = None
+    """Brings the file to where `open` finds it; None where it is there."""
 
 
 def source(given: str, kind: str, entries: Iterable[Entry], *, strip: bool) -> Source:
@@ -57,14 +60,46 @@ def source(given: str, kind: str, entries: Iterable[Entry], *, strip: bool) -> S
         DataError: there is no `label/name` among the files.
     """
     every = list(entries)
-    seen = [entry for entry in every if not any(map(hidden, entry.path.split("/")))]
+    photos = chosen(given, every, strip=strip)
+    return of(given, {"kind": kind}, photos, passed_over=len(every) - len(photos))
+
+
+def of(given: str, provenance: Mapping[str, Any], photos: Sequence[Entry], *, passed_over: int = 0) -> Source:
+    """Make a source of photos that are in order."""
+    return Source(given, provenance, _opened(photos), sum(entry.size for entry in photos), passed_over)
+
+
+def chosen(given: str, entries: Iterable[Entry], *, strip: bool) -> list[Entry]:
+    """Choose the photos among files: those in a label's folder that are not hidden, in the order of their paths.
+
+    Raises:
+        DataError: there is none, or a path comes twice.
+    """
+    seen = [entry for entry in entries if not any(map(hidden, entry.path.split("/")))]
     if strip:
         seen = _without_top(seen)
-    photos = sorted((entry for entry in seen if "/" in entry.path), key=lambda entry: entry.path)
+    photos = ordered(given, (entry for entry in seen if "/" in entry.path))
     if not photos:
         raise DataError(_nothing(given, len(seen)))
-    size = sum(entry.size for entry in photos)
-    return Source(given, {"kind": kind}, _opened(photos), size, len(every) - len(photos))
+    return photos
+
+
+def ordered(given: str, entries: Iterable[Entry]) -> list[Entry]:
+    """Bring photos into the order of their paths.
+
+    Raises:
+        DataError: a path comes twice.
+    """
+    photos = sorted(entries, key=lambda entry: entry.path)
+    for one, next_one in pairwise(photos):
+        if one.path == next_one.path:
+            raise refused(given, one.path, "comes twice")
+    return photos
+
+
+def is_label(name: str) -> bool:
+    """Whether a label can have this name, which is a folder's."""
+    return bool(name) and name.isprintable() and "/" not in name and not hidden(name)
 
 
 def hidden(name: str) -> bool:

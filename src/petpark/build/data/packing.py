@@ -4,7 +4,8 @@ import io
 import json
 import tarfile
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,9 @@ from petpark.build.data import listing, sources
 from petpark.errors import DataError
 
 PROVENANCE: Final = "provenance.json"  # the archive's last member, outside any label's folder
+
+_PASSING: Final = ("when", "versions", "petpark")  # what of the provenance may differ where nothing changed
+_CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,13 @@ class Contents:
         return sum(self.labels.values())
 
 
-def pack(given: str, path: Path) -> Contents:
-    """Make an archive of a source, given as on the command line.
+def pack(given: str, path: Path, query: str | None = None) -> Contents:
+    """Make an archive of a source, given as on the command line; a database comes with a query.
 
     Raises:
         DataError: the source cannot be read, gives a path twice, or fewer than two photos.
     """
-    with sources.opened(given) as source:
+    with sources.opened(given, query) as source:
         return write(source, path)
 
 
@@ -83,6 +87,38 @@ def look(path: Path) -> Contents:
     return _counted(str(path), labels, size)
 
 
+def same(old: Path, new: Path) -> bool:
+    """Whether two archives hold the same photos from the same source, whenever and with what versions it was read."""
+    old_end, old_source = _origin(old)
+    new_end, new_source = _origin(new)
+    return new_source is not None and (old_end, old_source) == (new_end, new_source) and _same_until(new_end, old, new)
+
+
+def _origin(path: Path) -> tuple[int, dict[str, Any] | None]:
+    """Return where in an archive the photos end, and where they come from; None where that is not said."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            last = None
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined] # tarfile would keep them all
+                last = member
+            file = tar.extractfile(last) if last and last.name == PROVENANCE else None
+            value = json.load(file) if file else None
+            return last.offset if last else 0, {k: v for k, v in value.items() if k not in _PASSING} if value else None
+    except (tarfile.TarError, OSError, ValueError, AttributeError):  # it may be anyone's
+        return 0, None
+
+
+def _same_until(end: int, *paths: Path) -> bool:
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(path.open("rb")) for path in paths)
+        return all(one.read(size) == other.read(size) for size in _chunks(end))
+
+
+def _chunks(size: int) -> Iterator[int]:
+    return (min(_CHUNK, size - begin) for begin in range(0, size, _CHUNK))
+
+
 def _add_photos(source: listing.Source, tar: tarfile.TarFile, bar: Any) -> tuple["Counter[str]", int]:
     labels: Counter[str] = Counter()
     size, last = 0, ""
@@ -91,17 +127,13 @@ def _add_photos(source: listing.Source, tar: tarfile.TarFile, bar: Any) -> tuple
             path = f"{photo.label}/{photo.name}"
             if path <= last:
                 raise listing.refused(source.given, path, "comes twice, or out of order")
-            if not _is_label(photo.label):
+            if not listing.is_label(photo.label):
                 raise listing.refused(source.given, path, "has a label that is no name of a folder")
             _add_photo(source.given, path, photo, tar)
             labels[photo.label] += 1
             size, last = size + photo.size, path
             bar.update(photo.size)
     return labels, size
-
-
-def _is_label(name: str) -> bool:
-    return bool(name) and name.isprintable() and "/" not in name and not listing.hidden(name)
 
 
 def _add_photo(given: str, path: str, photo: listing.Photo, tar: tarfile.TarFile) -> None:
