@@ -413,6 +413,16 @@ def test_after_kill_9_between_two_outputs_no_old_one_stands_beside_a_new_one(cra
     assert len(after) == 3
 
 
+def test_two_runs_at_once_leave_what_one_leaves() -> None:
+    pack(layout.archive(BATCH), crowd(300))
+    runs = [start(0), start(0)]
+    assert [each.wait() for each in runs] == [0, 0]
+    after = written()
+    files.remove(layout.LAKE)
+    run()
+    assert written() == after
+
+
 def test_workers_end_with_the_process_that_started_them() -> None:
     pack(layout.archive(BATCH), crowd(1200))
     process = start(0)
