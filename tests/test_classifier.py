@@ -266,26 +266,10 @@ def test_metadata_that_does_not_fit_the_graph_is_refused(tmp_path: Path, card: M
     assert "than its metadata says" in sentence(models.save(tmp_path / "m.onnx", metadata=card))
 
 
-@pytest.mark.parametrize(
-    ("last", "what"),
-    [
-        (onnx.helper.make_node("Identity", ["scores"], ["probabilities"]), "no probabilities"),
-        (onnx.helper.make_node("Sigmoid", ["scores"], ["probabilities"]), "no probabilities"),
-        (onnx.helper.make_node("Log", ["shift"], ["nothing"]), "cannot be run"),
-    ],
-    ids=["scores", "sigmoids", "fails"],
-)
-def test_a_graph_that_answers_no_probabilities_is_refused(tmp_path: Path, last: onnx.NodeProto, what: str) -> None:
-    nodes = [*models.colours()[:-1], last]
-    if what == "cannot be run":  # a Gather beyond the end, which shows when it runs
-        beyond = onnx.helper.make_node("Constant", [], ["beyond"], value_ints=[99])
-        nodes = [
-            *models.colours()[:-1],
-            beyond,
-            onnx.helper.make_node("Gather", ["scores", "beyond"], ["probabilities"]),
-        ]
-    path = models.save(tmp_path / "m.onnx", nodes, models.card())
-    assert what in sentence(path)
+@pytest.mark.parametrize("last", ["Identity", "Sigmoid"])
+def test_a_graph_that_answers_no_probabilities_is_refused(tmp_path: Path, last: str) -> None:
+    nodes = [*models.colours()[:-1], onnx.helper.make_node(last, ["scores"], ["probabilities"])]
+    assert "no probabilities" in sentence(models.save(tmp_path / "m.onnx", nodes, models.card()))
 
 
 def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -501,6 +501,12 @@ def test_of_two_reasons_the_better_one_is_told() -> None:
         ingest(BATCH, "0" * 64, SETTINGS, 1)
 
 
+@pytest.mark.parametrize("name", ["../zoo", "a/b", "/zoo"])
+def test_a_name_that_leads_out_is_no_batch(name: str) -> None:
+    with pytest.raises(DataError, match=f"'{name}' is no batch: name one that params.yaml lists"):
+        ingest(name, "", SETTINGS)
+
+
 def test_a_missing_archive_says_how_to_get_it() -> None:
     with pytest.raises(DataError, match=r"data/zoo\.tar is missing: fetch it with `dvc pull data/zoo\.tar`"):
         ingest(BATCH, "0" * 64, SETTINGS)

@@ -87,7 +87,10 @@ def launch(count: int, *arguments: str) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // count))
+    cores = len(os.sched_getaffinity(0))
+    if count > max(cores, torch.cuda.device_count()):
+        print(f"petpark: {count} processes share {cores} cores, which is slower than one a core.", file=sys.stderr)
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // count))
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it would bury our sentence
     with tempfile.TemporaryDirectory() as folder:
         config = LaunchConfig(

@@ -468,6 +468,21 @@ def test_the_store_in_the_repository_has_a_limit(clone: Path, workspace: Path) -
     assert batches.add(source, role="acceptance").state == "role changed"  # nothing new comes into the store
 
 
+def test_what_can_never_fit_the_store_is_refused_before_it_is_packed(
+    clone: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = folder(workspace / "autumn", 4)
+    sparse(f"{source}/fern/large.jpg", tracking.STORE_LIMIT)
+    monkeypatch.setattr(packing, "write", interrupt)
+    assert "50 MB is its limit" in refusal(DataError, source)
+
+
+def test_a_list_with_merge_markers_is_told(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data.dvc").write_text(f"<<<<<<< HEAD\n{Path('data.dvc').read_text()}=======\n>>>>>>> other\n")
+    assert [row.name for row in batches.batches()] == list(PUBLISHED)
+    assert "what data.dvc lists is not known. DVC cannot read this repository" in capsys.readouterr().err
+
+
 def test_a_store_elsewhere_has_no_limit(clone: Path, workspace: Path) -> None:
     sparse(".dvc/store/filler", tracking.STORE_LIMIT)
     assert listed() == {f"{name}.tar" for name in PUBLISHED}  # and have the list in the cache

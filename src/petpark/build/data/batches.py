@@ -1,6 +1,7 @@
 """Batches come, change their role, and go: archive, data.dvc, params.yaml and dvc.yaml all follow, or none of them."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -132,8 +133,10 @@ def batches() -> list[Row]:
     known = load_params().ingest.batches
     try:
         tracked = tracking.tracked()
-    except SetupError:  # the rest can be told without DVC
+    except SetupError as error:  # the rest can be told without DVC
         tracked = {}
+        if tracking.POINTER.exists():
+            print(f"petpark: what {tracking.POINTER} lists is not known. {error}", file=sys.stderr)
     return [_row(name, batch, tracked.get(layout.archive(name).name)) for name, batch in known.items()]
 
 
