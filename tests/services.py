@@ -138,6 +138,10 @@ class S3(Server):
     def answers(self) -> bool:
         return listens(self.port)
 
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End it; asked politely, it would wait for connections that nobody closes."""
+        super().stop(how)
+
 
 class PostgreSQL(Server):
     """A server of PostgreSQL whose superuser `tester` has a password with every odd character."""

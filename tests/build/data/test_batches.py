@@ -20,6 +20,7 @@ from petpark import files, layout, locks, shards
 from petpark.build import repository as dvc_repository
 from petpark.build.data import batches, packing, pipeline, rows, together, tracking
 from petpark.build.data.outcome import Added, Row
+from petpark.cli import main
 from petpark.config.ingest import Batch, Role
 from petpark.config.params import load_params
 from petpark.errors import DataError, PetparkError, SettingsError, SetupError
@@ -615,6 +616,19 @@ def test_a_source_that_stops_in_the_middle_changes_nothing(repository: Path, wor
     )
     assert "no such table" in refusal(DataError, address, query="SELECT label, photo FROM shots")
     assert "give it a name" in refusal(DataError, "postgresql://me:secret@127.0.0.1", query=QUERY)
+
+
+def test_a_database_is_a_source_on_the_command_line(
+    repository: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["data", "add", filled(workspace / "park.db", 1), "--name", "spring", "--query"]
+    assert main([*command, QUERY]) == 0
+    assert capsys.readouterr().out.startswith("spring (train): added; 6 photos (fern 2, moss 2, oak 2)")
+    before = state()
+    assert main([*command, "SELECT label FROM frames"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n"), state()) == ("", 1, before)
+    assert said.err.startswith(f"petpark: sqlite:///{workspace}/park.db: the query gives the columns label; it must")
 
 
 @pytest.mark.parametrize("data", [b"", b"text" * 1000])

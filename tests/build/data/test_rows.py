@@ -431,6 +431,33 @@ def test_rows_that_changed_meanwhile_are_read_as_they_are_now(served: Frames, wi
     assert len(fetched()) == len(expected), "what was deleted is kept no longer"
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "label, name, photo, 'x' AS digest, '../../x' AS petpark_digest",
+        'label AS "Label", name, photo',
+        'label, name, photo AS "PHOTO"',
+        "label, name, photo, label, label AS x",
+    ],
+)
+def test_columns_with_odd_names_are_gone_on_with(served: Frames, wire: Callable[[Measured], int], columns: str) -> None:
+    served.fill(stored(MANY))
+    address, query = through(served, wire(Measured(3_000_000))), f"SELECT {columns} FROM frames"
+    refusal(address, query)
+    assert fetched()
+    packing.pack(address, RESULT, query)
+    assert photos_of(RESULT) == MANY
+
+
+def test_a_column_cannot_name_a_file_that_is_kept_elsewhere(frames: Frames, workspace: Path) -> None:
+    Path("secret").write_bytes(b"secret")
+    address = frames.fill(stored())
+    for name in ("digest", "petpark_digest"):
+        assert "has no photo (NULL)" in refusal(
+            address, f"SELECT label, name, NULL AS photo, '{workspace}/secret' AS {name} FROM frames"
+        )
+
+
 def test_a_row_whose_photo_was_lost_meanwhile_is_noticed(served: Frames, wire: Callable[[Measured], int]) -> None:
     served.fill(stored(MANY))
     address = through(served, wire(Measured(3_000_000)))
@@ -466,11 +493,11 @@ def test_a_process_that_is_killed_is_gone_on_with(served: Frames, wire: Callable
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    came, slow.size = len(fetched()), 0
+    came, measured = len(fetched()), Measured()
     assert not RESULT.exists()
-    packing.pack(address, RESULT, STORED)
+    packing.pack(through(served, wire(measured)), RESULT, STORED)
     assert photos_of(RESULT) == MANY
-    assert slow.size < 2.2 * 50_000 * (len(MANY) - came) + 100_000
+    assert measured.size < 2.2 * 50_000 * (len(MANY) - came) + 100_000
     assert not [path for path in layout.SCRATCH.rglob("*") if path.name.startswith(".")], "nothing half-written"
 
 
@@ -513,8 +540,17 @@ def test_photos_lie_in_s3_where_rows_say_so(frames: Frames, s3: S3, bucket: str,
     after = {path: path.stat().st_mtime_ns for path in fetched()}
     assert len(before.items() & after.items()) == len(PHOTOS) - 1
     assert len(after) == len(PHOTOS)
-    packing.pack(address, RESULT, "SELECT label, location FROM frames WHERE location LIKE 's3%'")
+    query = "SELECT label, location FROM frames WHERE location LIKE 's3%'"
+    packing.pack(address, RESULT, query)
     assert set(photos_of(RESULT)) == {f"{name.split('/')[0]}/{bucket}/a b/{name}" for name in PHOTOS}
+
+
+def test_one_object_may_be_the_photo_of_many_rows(frames: Frames, s3: S3, bucket: str) -> None:
+    s3.client().put_object(Bucket=bucket, Key="1.jpg", Body=PHOTOS["oak/1.jpg"])
+    address = frames.fill(placed({f"fern/{number}": f"s3://{bucket}/1.jpg" for number in range(40)}))
+    packing.pack(address, RESULT, PLACED)
+    assert photos_of(RESULT) == {f"fern/{number}": PHOTOS["oak/1.jpg"] for number in range(40)}
+    assert len(fetched()) == 1
 
 
 @pytest.mark.parametrize(

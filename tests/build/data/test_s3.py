@@ -360,11 +360,12 @@ def test_a_process_that_is_killed_is_gone_on_with(server: S3, bucket: str, meddl
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    came, before = len(fetched()), slow.objects
+    came, counter = len(fetched()), Counter()
     assert not RESULT.exists()
+    meddle(counter)
     packing.pack(source, RESULT)
     assert photos_of(RESULT) == MANY
-    assert slow.objects - before == len(MANY) - came
+    assert counter.objects == len(MANY) - came
     assert not [path for path in layout.SCRATCH.rglob("*") if path.name.startswith(".")], "nothing half-written"
 
 
@@ -428,6 +429,18 @@ def test_an_object_that_changes_after_it_was_listed_stops_it(
     assert f"{source}/oak/2.jpg {'is not there, or no longer' if change == 'gone' else 'changed while'}" in said
     monkeypatch.setattr("petpark.build.data.s3.fetch", there)
     assert packing.pack(source, RESULT).photos == (5 if change == "gone" else 6)
+
+
+def test_a_key_with_an_odd_name_is_told_in_one_line(server: S3, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = put(server, bucket, {**PHOTOS, "oak/a\nb.jpg": b"x"})
+    there = kept.fetch
+
+    def remove_first(photos: Any, what: str) -> None:
+        server.client().delete_object(Bucket=bucket, Key="wood/oak/a\nb.jpg")
+        there(photos, what)
+
+    monkeypatch.setattr("petpark.build.data.s3.fetch", remove_first)
+    assert "oak/a\\nb.jpg is not there" in refusal(source)
 
 
 def test_a_server_that_ignores_the_condition_is_seen_through(server: S3, bucket: str, meddle: Meddle) -> None:

@@ -26,9 +26,11 @@ SELECT * FROM (
 {query}
 ) AS given LIMIT 0
 """
+DIGEST: Final = "petpark_digest"  # the column that `rows` adds
+_COUNT: Final = ("label", "name", "photo", DIGEST)  # the columns that count
 _GOES_ON: Final = """
-SELECT {others}digest, CASE WHEN digest = ANY(%(known)s) THEN NULL ELSE photo END AS photo
-FROM (SELECT *, encode(sha256(photo), 'hex') AS digest FROM (
+SELECT {columns}, petpark_digest, CASE WHEN petpark_digest = ANY(%(known)s) THEN NULL ELSE photo END AS photo
+FROM (SELECT *, encode(sha256(photo), 'hex') AS petpark_digest FROM (
 {query}
 ) AS given) AS hashed
 """
@@ -97,7 +99,7 @@ def rows(connection: Connection, query: str, known: Sequence[str] = ()) -> Gener
         connection: to the database.
         query: a SELECT.
         known: SHA-256 of photos that are here. On PostgreSQL they are not sent again: `photo` is None then, and
-            `digest` tells which it is.
+            the column DIGEST tells which it is.
 
     Raises:
         DataError: the database refuses, or stops answering.
@@ -130,13 +132,13 @@ def server_version(connection: Connection) -> str:
 def _going_on(connection: Connection, query: str, known: Sequence[str]) -> tuple[str, dict[str, Any] | None]:
     """Wrap a query so that the photos that are here stay there."""
     inner = query.strip().rstrip(";")
-    result = connection.exec_driver_sql(_COLUMNS.format(query=inner))
-    names = list(result.keys())
-    result.close()
-    if sorted(set(names)) != sorted(names) or "photo" not in names:
-        return query, None
-    others = "".join(f"{name}, " for name in ("label", "name", "location") if name in names)
-    return _GOES_ON.format(others=others, query=inner.replace("%", "%%")), {"known": list(known)}
+    with connection.exec_driver_sql(_COLUMNS.format(query=inner)) as result:
+        names = [name for name in result.keys() if name.lower() in _COUNT]  # noqa: SIM118 - a method
+    if "photo" not in names or len(set(names)) < len(names) or not set(names) <= set(_COUNT[:-1]):
+        return query, None  # quoted names, one that comes twice, or DIGEST itself
+    others = [name for name in names if name != "photo"]
+    text = _GOES_ON.format(columns=", ".join(others) or "1", query=inner.replace("%", "%%"))
+    return text, {"known": list(known)}
 
 
 def _check_file(url: URL) -> None:

@@ -127,9 +127,9 @@ class _Reader:
         self._photos.append(listing.Entry(self._path(label, name), place.stat().st_size, partial(opened, place)))
 
     def _stored(self, row: database.Row) -> Path:
-        photo, digest = row["photo"], row.get("digest")
-        if photo is None and isinstance(digest, str):  # it is here already, and the database did not send it
-            return self.kept.folder / digest
+        photo, digest = row["photo"], row.get(database.DIGEST)
+        if photo is None and digest in self.here:  # so the database did not send it
+            return self.kept.folder / str(digest)
         if photo is None:
             raise self._wrong("has no photo (NULL): leave such rows out with WHERE")
         if not isinstance(photo, bytes | bytearray | memoryview):
@@ -158,8 +158,9 @@ class _Reader:
             try:
                 objects = pool.map(server.look, (address for _, address in self._remote))
                 for (path, _), it in zip(self._remote, objects, strict=True):
-                    self._places.add(self.kept.place(*it))
-                    yield server.entry(path, it, self.kept)
+                    place, entry = self.kept.place(*it), server.entry(path, it, self.kept)
+                    yield entry._replace(fetch=None) if place in self._places else entry
+                    self._places.add(place)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -184,8 +185,9 @@ class _Reader:
 def _check_columns(shown: str, row: database.Row) -> None:
     if "label" in row and ("photo" in row) != ("location" in row):
         return
+    names = ", ".join(name for name in row if name != database.DIGEST)
     raise DataError(
-        f"{shown}: the query gives the columns {', '.join(name for name in row if name != 'digest')}; it must give "
+        f"{shown}: the query gives the columns {names}; it must give "
         "`label`, and either `photo` (bytes) or `location` (a file, or s3://BUCKET/KEY): rename by AS."
     )
 

@@ -56,8 +56,8 @@ class Object(NamedTuple):
 
     @property
     def address(self) -> str:
-        """How a person names it."""
-        return f"s3://{self.bucket}/{self.key}"
+        """How a person names it, in one line."""
+        return f"s3://{self.bucket}/{self.key if self.key.isprintable() else repr(self.key)[1:-1]}"
 
 
 @contextmanager
