@@ -1,6 +1,7 @@
 """Several processes train as one does: the same gradients, the same accuracy, one voice."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -110,3 +111,9 @@ def test_a_batch_that_cannot_be_divided_is_refused(repository: Path) -> None:
     configure(3)
     with pytest.raises(PetparkError, match="batch of 16 photos cannot be divided among 3 processes"):
         load_params()
+
+
+def test_more_processes_than_cores_are_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert processes.launch(2, "--help") == 0
+    assert "petpark: 2 processes for 1 core: that is slower" in capfd.readouterr().err

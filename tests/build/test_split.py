@@ -297,18 +297,18 @@ def refused(*shots: Shot, settings: SplitSettings = DEFAULT) -> str:
 
 def test_a_label_with_one_photo_is_named() -> None:
     message = refused(*crowd(200), Shot("lonely", "stoat"))
-    assert message.startswith("label 'stoat': has 1 photo, and one that can be used")
+    assert message.startswith("label 'stoat' has 1 photo, and one that can be used")
     assert "petpark data add" in message
     assert "corrections.csv" in message
 
 
 def test_a_label_that_lost_its_photos_on_the_way_is_named() -> None:
     bad = [Shot(f"bad {number}", "stoat", reason="damaged") for number in range(3)]
-    assert refused(*crowd(200), *bad).startswith("label 'stoat': has 3 photos, and none that can be used")
+    assert refused(*crowd(200), *bad).startswith("label 'stoat' has 3 photos, and none that can be used")
     twins = [Shot("twin", "stoat") for _ in range(3)]
-    assert refused(*crowd(200), *twins).startswith("label 'stoat': has 3 photos, and one that can be used")
+    assert refused(*crowd(200), *twins).startswith("label 'stoat' has 3 photos, and one that can be used")
     doubtful = [Shot(f"doubt {number}", label) for number in range(3) for label in ("stoat", "fox")]
-    assert refused(*crowd(200), *doubtful).startswith("label 'stoat': has 3 photos, and none that can be used")
+    assert refused(*crowd(200), *doubtful).startswith("label 'stoat' has 3 photos, and none that can be used")
 
 
 def test_a_label_can_be_taken_out_by_excluding_its_photos() -> None:
@@ -321,7 +321,7 @@ def test_a_label_can_be_taken_out_by_excluding_its_photos() -> None:
 
 def test_a_correction_to_a_label_that_nobody_else_has_is_noticed() -> None:
     correct((crowd(1)[0].id, "fxo"))
-    assert refused(*crowd(200)).startswith("label 'fxo': has 1 photo, and one that can be used")
+    assert refused(*crowd(200)).startswith("label 'fxo' has 1 photo, and one that can be used")
 
 
 def test_one_label_is_too_few() -> None:

@@ -18,7 +18,8 @@ _EXAMPLES = """examples:
   petpark data add ~/photos/november     a new batch, from a folder of `label/photo.jpg`
   petpark gate build                     may this model be merged?
 
-`make run` reproduces the whole pipeline; `petpark COMMAND --help` says more."""
+`make run` reproduces the whole pipeline; `petpark COMMAND --help` says more.
+Exit status: 0 done, 1 a gate says no, 2 it could not be carried out (a sentence says why), 70 a defect of petpark."""
 
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: Python's own 1 would be taken for a verdict
 
