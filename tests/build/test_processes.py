@@ -1,7 +1,6 @@
 """Several processes train as one does: the same gradients, the same accuracy, one voice."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -113,7 +112,14 @@ def test_a_batch_that_cannot_be_divided_is_refused(repository: Path) -> None:
         load_params()
 
 
-def test_more_processes_than_cores_are_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert processes.launch(2, "--help") == 0
-    assert "petpark: 2 processes for 1 core: that is slower" in capfd.readouterr().err
+ONE_CORE = """
+import os, sys
+from petpark.build import processes
+os.sched_getaffinity = lambda _: {0}
+sys.exit(processes.launch(2, "--help"))
+"""
+
+
+def test_more_processes_than_cores_are_told(workspace: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", ONE_CORE], check=True, capture_output=True, text=True)
+    assert "petpark: 2 processes for 1 core: that is slower" in done.stderr
