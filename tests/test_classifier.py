@@ -190,7 +190,7 @@ def test_a_missing_model_is_missed_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    assert "is missing" in sentence(tmp_path)
+    assert "is no file, and so no model" in sentence(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,17 @@ def test_a_model_of_somebody_else_is_refused(tmp_path: Path, options: dict[str, 
         models.card().dump().replace('"data"', '"dates"', 1),
         models.card().dump().replace("}", ', "from a later version": 1}'),
         models.card().dump().replace('["ash", "beech", "cedar"]', "null"),
+        models.card().dump().replace('["ash", "beech", "cedar"]', '"ash"'),
+        models.card(("ash", "beech", "ash")).dump(),
+        models.card().dump().replace('"beech"', "null"),
+        models.card().dump().replace('"beech"', '""'),
+        models.card(("ash", "be\x1bch", "cedar")).dump(),
+        models.card(threshold="x").dump(),
+        models.card(threshold=float("nan")).dump(),
+        models.card(threshold=1.5).dump(),
+        models.card(threshold=True).dump(),
+        models.card(architecture=3).dump(),
+        "[" * 100_000,
     ],
 )
 def test_metadata_that_this_version_cannot_read_is_refused(tmp_path: Path, metadata: str) -> None:
@@ -253,6 +264,22 @@ def test_a_model_that_wants_another_preprocessing_is_refused(tmp_path: Path) -> 
 )
 def test_metadata_that_does_not_fit_the_graph_is_refused(tmp_path: Path, card: ModelCard) -> None:
     assert "than its metadata says" in sentence(models.save(tmp_path / "m.onnx", metadata=card))
+
+
+@pytest.mark.parametrize("last", ["Identity", "Sigmoid"])
+def test_a_graph_that_answers_no_probabilities_is_refused(tmp_path: Path, last: str) -> None:
+    nodes = [*models.colours()[:-1], onnx.helper.make_node(last, ["scores"], ["probabilities"])]
+    assert "no probabilities" in sentence(models.save(tmp_path / "m.onnx", nodes, models.card()))
+
+
+def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    nodes = models.colours()
+    nodes[5].output[0] = "mean"
+    nodes[6].input[0] = "mean"
+    nodes.append(onnx.helper.make_node("Div", ["mean", "zeros"], ["embedding"]))
+    zeros = onnx.helper.make_node("Constant", [], ["zeros"], value_floats=[0.0])
+    path = models.save(tmp_path / "m.onnx", [zeros, *nodes], models.card())
+    assert "embeddings that are no numbers" in sentence(path)
 
 
 def test_an_operator_that_does_not_exist_is_no_reason_for_a_traceback(tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_a_document_that_would_run_code(workspace: Path, name: str) -> None:
         ("params.yaml", "package: {}", "", "'package' is missing"),
         ("params.yaml", "short_side: 96", "short_side: '96'", "'ingest.short_side': Input should be a valid integer"),
         ("params.yaml", "seed: 3", "seed: yes", "'seed': Input should be a valid integer"),
+        ("params.yaml", "seed: 3", "seed: 4294967296", "'seed': Input should be less than or equal to 4294967295"),
         ("params.yaml", "seed: 3", "seed: -1", "'seed': Input should be greater than or equal to 0 (found -1)"),
         ("params.yaml", "test_share: 0.25", "test_share: 1.5", "'split.test_share': Input should be less than 1"),
         ("params.yaml", "test_share: 0.25", "test_share: .nan", "'split.test_share': Input should be"),

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from petpark import files
+from petpark import files, locks
+from petpark.errors import SetupError
 
 
 def names(folder: Path) -> list[str]:
@@ -93,9 +96,64 @@ with files.whole(pathlib.Path({str(path)!r})) as p:
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert path.read_text() == "old"
-    assert len(names(tmp_path)) == 2
+    assert names(tmp_path) == [".thing.partial", ".thing.partial.lock", "thing"]
     files.write_text(path, "new")
     assert path.read_text() == "new"
+    assert names(tmp_path) == ["thing"]
+
+
+HOLD = """
+import pathlib, sys
+from petpark import files
+with files.whole(pathlib.Path(sys.argv[1])) as p:
+    p.write_text("one")
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def hold(path: Path) -> "subprocess.Popen[str]":
+    """Start a process that writes until it is told to end, and wait until it does."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+def test_of_two_writers_one_is_refused_and_takes_nothing_from_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "WAIT", 0.2)
+    with hold(tmp_path / "thing") as first:
+        with pytest.raises(SetupError, match=r"another petpark writes .*/thing: wait until it has ended"):
+            files.write_text(tmp_path / "thing", "two")
+        first.communicate("end\n")
+    assert first.returncode == 0
+    assert (tmp_path / "thing").read_text() == "one"
+    assert names(tmp_path) == ["thing"]
+
+
+def test_a_writer_waits_for_another_one_that_ends_soon(tmp_path: Path) -> None:
+    with hold(tmp_path / "thing") as first, ThreadPoolExecutor(1) as pool:
+        second = pool.submit(files.write_text, tmp_path / "thing", "two")
+        time.sleep(0.1)
+        assert not second.done()
+        first.communicate("end\n")
+        second.result()
+    assert (tmp_path / "thing").read_text() == "two"
+    assert names(tmp_path) == ["thing"]
+
+
+def test_of_many_writers_each_writes_the_whole(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        with files.whole(tmp_path / "thing") as partial:
+            fill(partial, "folder", f"{number}")
+            assert content(partial) == f"{number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(24)))
+    assert content(tmp_path / "thing") in map(str, range(24))
     assert names(tmp_path) == ["thing"]
 
 

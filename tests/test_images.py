@@ -216,6 +216,11 @@ def test_transparency_is_seen_on_white(mode: str) -> None:
     assert (pixels[:, 20:] == 255).all()
 
 
+def test_floating_point_pixels_are_no_photo_for_nobody_knows_their_white() -> None:
+    grey = Image.fromarray(np.linspace(0, 1, 64 * 48, dtype=np.float32).reshape(48, 64))
+    assert reason(encoded(grey, "TIFF")) == "not-an-image"
+
+
 def test_transparent_colours_of_palettes_and_plain_pictures_are_white() -> None:
     palette = Image.new("P", (40, 20), 0)
     palette.putpalette([200, 0, 0, 0, 0, 200])

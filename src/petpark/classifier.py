@@ -22,6 +22,7 @@ METADATA: Final = "petpark"
 INPUT: Final = "image"
 OUTPUTS: Final = ("probabilities", "embedding")
 _BATCH: Final = 64
+_ROUNDING: Final = 1e-3  # of the sum of probabilities
 
 Probabilities = NDArray[np.float32]
 
@@ -75,6 +76,7 @@ class Classifier:
         self._widths = [_shapes(self._session)[name][1] for name in OUTPUTS]
         self.labels = self.card.labels
         self.size = self.card.image_size
+        _try(self, path)
 
     def predict(self, photo: bytes) -> Prediction:
         """Classify one photo given as the bytes of a file.
@@ -130,8 +132,10 @@ class Classifier:
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{path} is missing: fetch it with `dvc pull {path}`, or make it with `make run`.")
+    if not path.is_file():
+        raise ModelError(f"{path} is no file, and so no model: name the ONNX file that `package` made.")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -141,14 +145,32 @@ def _open(path: Path, threads: int) -> ort.InferenceSession:
         raise ModelError(f"{path} is no ONNX model that can be run ({str(error).splitlines()[0][:200]}).") from None
 
 
+def _try(classifier: Classifier, path: Path) -> None:
+    """Run a model on two pictures: one that cannot be run, or answers no probabilities, is noticed at once.
+
+    Raises:
+        ModelError: that is so.
+    """
+    pictures = np.zeros((2, classifier.size, classifier.size, 3), np.uint8)
+    pictures[1, ::2] = 255
+    try:
+        found, embeddings = classifier.run(pictures)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise ModelError(f"{path} cannot be run ({str(error).splitlines()[0][:200]}): package it again.") from None
+    sums = found.sum(1) if found.ndim == 2 else np.zeros(0)  # NaN is close to nothing
+    if found.shape != (2, len(classifier.labels)) or (found < 0).any() or not np.allclose(sums, 1, atol=_ROUNDING):
+        raise ModelError(f"{path} gives answers that are no probabilities: package it again.")
+    if not np.isfinite(embeddings).all():
+        raise ModelError(f"{path} gives embeddings that are no numbers: package it again.")
+
+
 def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     shapes = _shapes(session)
     if text is None or not {INPUT, *OUTPUTS} <= shapes.keys():
         raise ModelError(f"{path} was not packaged by petpark: make it with `dvc repro package`.")
     try:
-        values: dict[str, Any] = json.loads(text)
-        card = ModelCard(**{**values, "labels": tuple(values["labels"])})
+        card = _parsed(text)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise ModelError(f"{path} carries metadata that this version does not read: package it again.") from None
     if card.preprocessing != images.PREPROCESSING:
@@ -159,6 +181,25 @@ def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
     if not _fits(card, shapes):
         raise ModelError(f"{path} has another image size or number of labels than its metadata says: package it again.")
     return card
+
+
+def _parsed(text: str) -> ModelCard:
+    """Read a card; what is in it is believed by nobody else's word."""
+    values: dict[str, Any] = json.loads(text)
+    labels, threshold = values["labels"], values["threshold"]
+    if not isinstance(labels, list) or not labels or not all(map(_is_label, labels)) or len({*labels}) < len(labels):
+        raise ValueError
+    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:  # which NaN is not
+        raise ValueError
+    card = ModelCard(**{**values, "labels": tuple(labels)})
+    words = (card.architecture, card.variant, card.data, card.code, card.preprocessing)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError
+    return card
+
+
+def _is_label(label: object) -> bool:
+    return isinstance(label, str) and label != "" and label.isprintable()
 
 
 def _fits(card: ModelCard, shapes: dict[str, list[Any]]) -> bool:

@@ -193,6 +193,8 @@ def _decode_other(data: bytes, max_pixels: int) -> Decoded:
 def _rgb(image: Image.Image) -> Image.Image:
     """Convert to RGB: transparency onto white, 16-bit grey scaled to 8."""
     image.load()
+    if image.mode == "F":  # which number is white, the file does not say
+        raise ImageError("not-an-image", "its pixels are floating-point numbers: save it with 8 or 16 bits a channel")
     if image.mode.startswith("I;16") or image.mode == "I":
         grey = np.asarray(image).astype(np.int64)
         return Image.fromarray((np.clip(grey, 0, 65535) >> 8).astype(np.uint8)).convert("RGB")
@@ -213,13 +215,12 @@ def jpeg_orientation(data: bytes) -> int:
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         if marker == _APP1 and data[place + 4 : place + 10] == b"Exif\x00\x00":
             return _tiff_orientation(data[place + 10 : end])
-        place = place + 1 if marker == _FILL else end
+        place = place + 1 if marker == b"\xff\xff" else end
     return 1
 
 
 _SCAN: Final = b"\xff\xda"
 _APP1: Final = b"\xff\xe1"
-_FILL: Final = b"\xff\xff"
 
 
 def _tiff_orientation(tiff: bytes) -> int:

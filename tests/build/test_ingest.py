@@ -413,6 +413,16 @@ def test_after_kill_9_between_two_outputs_no_old_one_stands_beside_a_new_one(cra
     assert len(after) == 3
 
 
+def test_two_runs_at_once_leave_what_one_leaves() -> None:
+    pack(layout.archive(BATCH), crowd(300))
+    runs = [start(0), start(0)]
+    assert [each.wait() for each in runs] == [0, 0]
+    after = written()
+    files.remove(layout.LAKE)
+    run()
+    assert written() == after
+
+
 def test_workers_end_with_the_process_that_started_them() -> None:
     pack(layout.archive(BATCH), crowd(1200))
     process = start(0)
@@ -489,6 +499,12 @@ def test_of_two_reasons_the_better_one_is_told() -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DataError, match=r"batch 'zoo' is not what params\.yaml says"):
         ingest(BATCH, "0" * 64, SETTINGS, 1)
+
+
+@pytest.mark.parametrize("name", ["../zoo", "a/b", "/zoo"])
+def test_a_name_that_leads_out_is_no_batch(name: str) -> None:
+    with pytest.raises(DataError, match=f"'{name}' is no batch: name one that params.yaml lists"):
+        ingest(name, "", SETTINGS)
 
 
 def test_a_missing_archive_says_how_to_get_it() -> None:

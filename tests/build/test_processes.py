@@ -110,3 +110,16 @@ def test_a_batch_that_cannot_be_divided_is_refused(repository: Path) -> None:
     configure(3)
     with pytest.raises(PetparkError, match="batch of 16 photos cannot be divided among 3 processes"):
         load_params()
+
+
+ONE_CORE = """
+import os, sys
+from petpark.build import processes
+os.sched_getaffinity = lambda _: {0}
+sys.exit(processes.launch(2, "--help"))
+"""
+
+
+def test_more_processes_than_cores_are_told(workspace: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", ONE_CORE], check=True, capture_output=True, text=True)
+    assert "petpark: 2 processes for 1 core: that is slower" in done.stderr

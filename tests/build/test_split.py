@@ -182,8 +182,9 @@ def test_a_correction_gives_a_photo_another_label_and_the_same_side() -> None:
     assert after["side"] == before["side"]
 
 
-def test_an_excluded_photo_is_dropped_however_often_it_came() -> None:
-    correct((Shot("blurred", "").id, "excluded"))
+@pytest.mark.parametrize("word", ["excluded", "Excluded"])
+def test_an_excluded_photo_is_dropped_however_often_it_came(word: str) -> None:
+    correct((Shot("blurred", "").id, word))
     rows = run(Shot("blurred", "fox"), Shot("blurred", "fox"), Shot("blurred", "owl"))
     assert [(row["dropped"], row["side"], row["corrected"]) for row in rows] == [("excluded", None, False)] * 3
 
@@ -296,18 +297,18 @@ def refused(*shots: Shot, settings: SplitSettings = DEFAULT) -> str:
 
 def test_a_label_with_one_photo_is_named() -> None:
     message = refused(*crowd(200), Shot("lonely", "stoat"))
-    assert message.startswith("label 'stoat': of 1 photos one is left")
+    assert message.startswith("label 'stoat' has 1 photo, and one that can be used")
     assert "petpark data add" in message
     assert "corrections.csv" in message
 
 
 def test_a_label_that_lost_its_photos_on_the_way_is_named() -> None:
     bad = [Shot(f"bad {number}", "stoat", reason="damaged") for number in range(3)]
-    assert refused(*crowd(200), *bad).startswith("label 'stoat': of 3 photos none is left")
+    assert refused(*crowd(200), *bad).startswith("label 'stoat' has 3 photos, and none that can be used")
     twins = [Shot("twin", "stoat") for _ in range(3)]
-    assert refused(*crowd(200), *twins).startswith("label 'stoat': of 3 photos one is left")
+    assert refused(*crowd(200), *twins).startswith("label 'stoat' has 3 photos, and one that can be used")
     doubtful = [Shot(f"doubt {number}", label) for number in range(3) for label in ("stoat", "fox")]
-    assert refused(*crowd(200), *doubtful).startswith("label 'stoat': of 3 photos none is left")
+    assert refused(*crowd(200), *doubtful).startswith("label 'stoat' has 3 photos, and none that can be used")
 
 
 def test_a_label_can_be_taken_out_by_excluding_its_photos() -> None:
@@ -320,7 +321,7 @@ def test_a_label_can_be_taken_out_by_excluding_its_photos() -> None:
 
 def test_a_correction_to_a_label_that_nobody_else_has_is_noticed() -> None:
     correct((crowd(1)[0].id, "fxo"))
-    assert refused(*crowd(200)).startswith("label 'fxo': of 1 photos one is left")
+    assert refused(*crowd(200)).startswith("label 'fxo' has 1 photo, and one that can be used")
 
 
 def test_one_label_is_too_few() -> None:
@@ -383,7 +384,7 @@ def test_a_wrong_line_of_the_corrections_is_named(text: str, message: str) -> No
 
 def test_corrections_in_another_encoding_are_named() -> None:
     layout.CORRECTIONS.write_bytes(b"id,label\n" + b"a" * 64 + b",f\xfcchs\n")
-    assert "not readable as CSV in UTF-8" in refused(*crowd(100))
+    assert "corrections.csv, line 2: not readable as UTF-8" in refused(*crowd(100))
 
 
 def test_corrections_as_spreadsheets_write_them_are_read() -> None:
@@ -400,7 +401,7 @@ def test_corrections_of_photos_that_nobody_has_are_a_note(capsys: pytest.Capture
     lay("one", crowd(100))
     split(batches("one"), DEFAULT)
     first, last = capsys.readouterr().out.splitlines()
-    assert first == f"corrections.csv names 2 photos that are in no batch, such as {NO_HASH}."
+    assert first == f"corrections.csv names 2 photos in no batch, such as {NO_HASH}."
     assert last.startswith("100 photos: train ")
 
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -192,7 +191,7 @@ def test_a_missing_package_is_one_sentence_with_the_remedy(settled: Path, comman
 
 def test_a_missing_module_of_ours_is_a_bug_and_shows_as_one(settled: Path) -> None:
     done = run("split", code="sys.modules['petpark.build.split'] = None")
-    assert done.returncode == 1
+    assert done.returncode == 70
     assert "Traceback" in done.stderr
 
 
@@ -355,13 +354,46 @@ def test_a_file_whose_name_is_no_text_is_classified(classified: Path) -> None:
 
 
 def test_ctrl_c_ends_quietly_with_status_130(classified: Path) -> None:
-    os.mkfifo("slow.jpg")
-    child = subprocess.Popen(["petpark", "predict", "slow.jpg"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with Path("slow.jpg").open("wb"):  # it is being read now
-        time.sleep(0.1)
+    command = [sys.executable, "-u", "-m", "petpark", "predict", *["red.jpg"] * 20_000]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert b"ash" in child.stdout.readline()  # it is at work now
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
-    assert (child.returncode, out, err) == (130, b"", b"")
+        _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (130, b"")
+
+
+def test_a_defect_comes_with_a_traceback_and_a_status_that_is_no_verdict(
+    classified: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("petpark.classifier.Classifier", None)
+    status, out, err = ask(capsys, "predict", "red.jpg")
+    assert (status, out) == (70, "")
+    assert "TypeError: 'NoneType' object is not callable" in err
+
+
+def test_predict_reads_nothing_that_is_too_large_or_never_ends(
+    classified: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("huge.jpg").open("wb") as file:
+        file.truncate(30 << 30)
+    os.mkfifo("pipe.jpg")
+    status, out, err = ask(capsys, "predict", "huge.jpg", "pipe.jpg", "/dev/zero", "red.jpg")
+    assert (status, err) == (2, "")
+    huge, pipe, device, red = out.splitlines()
+    assert huge.endswith("huge.jpg: the file is larger than 64 MiB; not decoded (30720 MiB)")
+    assert pipe.endswith("(no ordinary file)")
+    assert device.endswith("(no ordinary file)")
+    assert red.split()[0] == "ash"
+
+
+def test_names_that_would_steer_the_terminal_are_shown_as_escapes(
+    classified: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy("red.jpg", "\x1b[31mred\n.jpg")
+    _, out, _ = ask(capsys, "predict", "\x1b[31mred\n.jpg", "\x1bnowhere")
+    assert out.splitlines()[0].endswith(r" \x1b[31mred\n.jpg")
+    assert out.splitlines()[1].endswith(r" \x1bnowhere: No such file or directory")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -32,7 +32,7 @@ def read(path: Path = CORRECTIONS) -> dict[str, str]:
             raise _wrong(path, number, f"{label!r} is no label: name one, or write `{EXCLUDED}`")
         if photo_id in corrections:
             raise _wrong(path, number, f"photo {photo_id[:12]}… stands twice: keep one of its lines")
-        corrections[photo_id] = label
+        corrections[photo_id] = EXCLUDED if label.lower() == EXCLUDED else label
     return corrections
 
 
@@ -49,8 +49,20 @@ def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
                 if len(cells) != len(_HEADER):
                     raise _wrong(path, reader.line_num, f"`id,label` is wanted, and {len(cells)} cells are there")
                 yield reader.line_num, cells[0].strip(), cells[1].strip()
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise _wrong(path, reader.line_num + 1, f"not readable as CSV in UTF-8 ({error})") from None
+        except UnicodeDecodeError:  # met a whole buffer ahead of its line
+            raise _wrong(path, _undecodable(path), "not readable as UTF-8: save the file as that") from None
+        except csv.Error as error:
+            raise _wrong(path, reader.line_num + 1, f"not readable as CSV ({error})") from None
+
+
+def _undecodable(path: Path) -> int:
+    """Return the number of the first line that is no UTF-8."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return number
+    return 1
 
 
 def _wrong(path: Path, line: int, what: str) -> DataError:

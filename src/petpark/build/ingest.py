@@ -38,6 +38,8 @@ def ingest(batch: str, sha256: str, settings: IngestSettings, workers: int | Non
         OSError: no space is left.
     """
     path = layout.archive(batch)
+    if path.parent != layout.DATA:
+        raise DataError(f"{batch!r} is no batch: name one that params.yaml lists (`petpark data list`).")
     if not path.is_file():
         raise DataError(f"{path} is missing: fetch it with `dvc pull {path}`, or add it with `petpark data add`.")
     with ThreadPoolExecutor(1) as hasher:
@@ -89,7 +91,8 @@ def _check(batch: str, expected: str, found: str) -> None:
     if found != expected:
         path = layout.archive(batch)
         raise DataError(
-            f"batch '{batch}' is not what params.yaml says (sha256 {expected[:4]}… expected, {found[:4]}… found). "
+            f"batch '{batch}' is not what params.yaml says (sha256 {expected[:4] or 'none'}… expected, {found[:4]}… "
+            "found). "
             f"Add it again with `petpark data add {path}`, or restore it with `dvc checkout {path}`."
         )
 

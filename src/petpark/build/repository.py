@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from petpark import locks
 from petpark.errors import SetupError
 
 
@@ -50,13 +51,15 @@ def run(*arguments: str) -> None:
 
 
 def run_silently(*arguments: str) -> None:
-    """Run a `dvc` command that undoes what it did where it fails.
+    """Run a `dvc` command that undoes what it did where it fails. It keeps our locks where we are killed.
 
     Raises:
         SetupError: it failed, and why.
     """
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - no shell
+    done = subprocess.run(  # noqa: S603 - no shell
+        command, check=False, capture_output=True, text=True, pass_fds=locks.held()
+    )
     if done.returncode:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
         why = one_line(" ".join(errors) or done.stderr or done.stdout)

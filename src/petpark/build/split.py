@@ -59,7 +59,7 @@ def _read(ingest: IngestSettings) -> pa.Table:
 def _note_unknown(settled: dict[str, str], photos: pa.Table) -> None:
     unknown = sorted(settled.keys() - set(photos.column("id").to_pylist()))
     if unknown:
-        print(f"{layout.CORRECTIONS} names {len(unknown):,} photos that are in no batch, such as {unknown[0]}.")
+        print(f"{layout.CORRECTIONS} names {_photos(len(unknown))} in no batch, such as {unknown[0]}.")
 
 
 def _groups(good: pa.Table, distance: int) -> NDArray[np.int64]:
@@ -144,10 +144,14 @@ def _check(photos: pa.Table, table: pa.Table, settled: dict[str, str]) -> None:
 
 def _too_few(label: str, came: int, left: int) -> str:
     return (
-        f"label '{label}': of {came:,} photos {'one is' if left else 'none is'} left (others are in quarantine, come "
-        f"twice, or have two labels), and two are the least: add more with `petpark data add`, or take the label out "
-        f"by giving its photos the label `{EXCLUDED}` in {layout.CORRECTIONS}."
+        f"label '{label}' has {_photos(came)}, and {'one' if left else 'none'} that can be used (what is in "
+        "quarantine, comes twice, or has two labels cannot); two are the least. Is the label misspelt? If not, add "
+        f"more with `petpark data add`, or give its photos the label `{EXCLUDED}` in {layout.CORRECTIONS}."
     )
+
+
+def _photos(count: int) -> str:
+    return f"{count:,} photo{'' if count == 1 else 's'}"
 
 
 def _summary(table: pa.Table) -> str:

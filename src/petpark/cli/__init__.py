@@ -5,9 +5,12 @@ import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Final
 
 from petpark.cli import build, data
+from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
 _EXAMPLES = """examples:
@@ -15,7 +18,10 @@ _EXAMPLES = """examples:
   petpark data add ~/photos/november     a new batch, from a folder of `label/photo.jpg`
   petpark gate build                     may this model be merged?
 
-`make run` reproduces the whole pipeline; `petpark COMMAND --help` says more."""
+`make run` reproduces the whole pipeline; `petpark COMMAND --help` says more.
+Exit status: 0 done, 1 a gate says no, 2 it could not be carried out (a sentence says why), 70 a defect of petpark."""
+
+_DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: Python's own 1 would be taken for a verdict
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what a person can mend is one sentence on stderr and exit status 2.
 
     Returns:
-        0 where all is well, 1 where a gate says no, 2 where the command could not be carried out.
+        0 where all is well, 1 where a gate says no, 2 where the command could not be carried out, 70 (with a
+        traceback) where petpark itself is at fault, 130 after Ctrl-C.
     """
     args = parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -44,28 +51,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = int(args.run(args) or 0)
         sys.stdout.flush()  # a reader that went away shows here, and not when Python ends
-    except PetparkError as error:
-        return _complain(str(error))
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "petpark":
-            raise
-        return _complain(f"`petpark {args.command}` needs the package '{error.name}': run `make setup` first.")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
-    except OSError as error:
-        return _complain(_no_file(error))
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, its status must be no verdict
+        return _ended(error, args.command)
     return status
+
+
+def _ended(error: BaseException, command: str) -> int:
+    """Say what ended a command, and return its exit status."""
+    match error:
+        case PetparkError():
+            return _complain(str(error))
+        case ModuleNotFoundError() if (error.name or "").split(".")[0] != "petpark":
+            return _complain(f"`petpark {command}` needs the package '{error.name}': run `make setup` first.")
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 2
+        case OSError():
+            return _complain(_no_file(error))
+        case MemoryError():
+            return _complain("there is too little memory for this: free some, or run it where there is more.")
+        case _:
+            traceback.print_exception(error)
+            return _DEFECT
 
 
 def _no_file(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no space is left on the device: free some and run the same command again; nothing half-written stays."
-    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+    what = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return f"{what[0].lower()}{what[1:]}, says the system: mend that, and run the same command again."
+    return f"{error.filename}: {what}. Mend that, and run the same command again."
 
 
 def _complain(sentence: str) -> int:
-    print(f"petpark: {sentence}", file=sys.stderr)
+    print(f"petpark: {printable(sentence)}", file=sys.stderr)
     return 2

@@ -186,17 +186,21 @@ def _predict(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from petpark.classifier import Classifier
+    from petpark.cli.reading import read_photo
+    from petpark.cli.terminal import printable
     from petpark.errors import PetparkError
 
     classifier, failed = Classifier(args.model), False
     for name in args.photos:
         try:
-            answer = classifier.predict(Path(name).read_bytes())
+            answer = classifier.predict(read_photo(Path(name)))
         except (PetparkError, OSError) as error:
             failed = True
-            print(f"{'-':>12}          {name}: {getattr(error, 'strerror', None) or error}")
+            why = getattr(error, "strerror", None) or error
+            print(f"{'-':>12}          {printable(f'{name}: {why}')}")
         else:
-            print(f"{answer.label:>12} {answer.confidence:7.1%}{'?' if answer.unsure else ' '} {name}")
+            unsure = "?" if answer.unsure else " "
+            print(f"{printable(answer.label):>12} {answer.confidence:7.1%}{unsure} {printable(name)}")
     return 2 if failed else 0
 
 

@@ -21,7 +21,7 @@ from petpark.layout import PARAMS
 class Params(Settings):
     """Everything that the pipeline can be told."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=2**32 - 1)
     """Seed of everything drawn at random."""
     ingest: IngestSettings
     split: SplitSettings

@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +16,7 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
-from petpark import files, layout, shards
+from petpark import files, layout, locks, shards
 from petpark.build import repository as dvc_repository
 from petpark.build.data import batches, packing, pipeline, rows, together, tracking
 from petpark.build.data.outcome import Added, Row
@@ -331,6 +335,120 @@ def test_an_interruption_while_dropping_changes_nothing(
     assert state() == before
 
 
+KILLED = """
+import os, signal, sys
+from petpark import files
+from petpark.build import repository
+from petpark.build.data import batches, together
+
+place, name, times, *arguments = sys.argv[1:]
+module, left = globals()[place], int(times)
+real = getattr(module, name)
+
+def then_die(*given, **named):
+    global left
+    result, left = real(*given, **named), left - 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+setattr(module, name, then_die)
+command, *rest = arguments
+getattr(batches, command)(*([rest] if command == "drop" else rest))
+"""
+KILLS = [
+    ("together", "_begin", 1),
+    ("together", "move", 1),
+    ("files", "write_text", 2),  # the first is the journal
+    ("together", "write", 1),
+    ("repository", "run_silently", 1),
+]
+
+
+def killed(*arguments: object) -> None:
+    """Run a command in a process that kills itself after the n-th call of a function."""
+    done = subprocess.run([sys.executable, "-c", KILLED, *map(str, arguments)], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("moment", KILLS, ids=[name for _, name, _ in KILLS])
+@pytest.mark.parametrize("command", ["add", "drop"])
+def test_after_kill_9_the_same_command_again_ends_the_work(
+    clone: Path, workspace: Path, command: str, moment: tuple[str, str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    pack(Path("lake/spring/manifest.parquet"), {})
+    source = folder(workspace / "spring", 4)
+    killed(*moment, command, source if command == "add" else "spring")
+    if command == "add":
+        assert batches.add(source).state == "replaced"
+        assert load_params().ingest.batches["spring"].sha256 == files.sha256(Path("data/spring.tar"))
+        assert listed() == {"spring.tar", "summer.tar", "gate.tar"}
+    else:
+        batches.drop(["spring"])
+        assert list(load_params().ingest.batches) == ["summer", "gate"]
+        assert listed() == {"summer.tar", "gate.tar"}
+        assert not list(Path("data").iterdir())
+    assert pipeline.edited() == {}
+    assert "is undone now" in capsys.readouterr().err
+    assert {path.name for path in layout.SCRATCH.iterdir()} <= {"undone"}
+
+
+@pytest.mark.parametrize("moment", [KILLS[1], KILLS[4]], ids=["moved", "tracked"])
+def test_what_a_killed_command_began_is_undone_before_batches_are_listed(
+    clone: Path, moment: tuple[str, str, int]
+) -> None:
+    pack(Path("data/spring.tar"), photos(7))
+    pack(Path("lake/spring/originals.parquet"), {})
+    before = state()
+    killed(*moment, "drop", "spring")
+    assert state() != before
+    assert [row.name for row in batches.batches()] == list(PUBLISHED)
+    assert state() == before
+
+
+def test_a_role_that_was_killed_half_way_is_changed_by_the_same_command(clone: Path) -> None:
+    killed("files", "write_text", 2, "role", "summer", "acceptance")
+    text = Path("params.yaml").read_text()
+    batches.role("summer", "acceptance")
+    assert load_params().ingest.names("train") == ("spring",)
+    assert pipeline.edited() == {}
+    assert Path(".petpark/undone/params.yaml").read_text() == text, "nobody's edits are lost"
+
+
+def test_a_child_that_outlives_the_killed_command_keeps_the_others_waiting(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, *command], stdin=subprocess.PIPE) as parent:
+        assert parent.wait() == -signal.SIGKILL
+        with monkeypatch.context() as patch:
+            patch.setattr(locks, "WAIT", 0.2)
+            with pytest.raises(SetupError, match="another petpark changes the batches of this repository: wait"):
+                batches.role("summer", "acceptance")
+    assert batches.role("summer", "acceptance").commands
+
+
+ORPHAN = """
+import os, signal, subprocess, sys
+from petpark import locks
+from petpark.build.data import together
+with together.alone():
+    subprocess.Popen(sys.argv[1:], pass_fds=locks.held())
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_of_two_commands_at_once_none_is_lost(clone: Path, workspace: Path) -> None:
+    sources = [folder(workspace / name, seed) for seed, name in enumerate(("autumn", "winter"), 4)]
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda source: subprocess.run(["petpark", "data", "add", source], check=False), sources)
+        assert [each.returncode for each in done] == [0, 0]
+    assert listed() == {"spring.tar", "summer.tar", "gate.tar", "autumn.tar", "winter.tar"}
+    assert set(load_params().ingest.batches) == {*PUBLISHED, "autumn", "winter"}
+    assert pipeline.edited() == {}
+
+
 def sparse(path: str, size: int) -> None:
     """A file that takes no room, and counts."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -349,6 +467,21 @@ def test_the_store_in_the_repository_has_a_limit(clone: Path, workspace: Path) -
     assert "the DVC store in this repository would hold 50.0 MB, and 50 MB is its limit" in sentence
     assert "`dvc remote add -d NAME s3://BUCKET/FOLDER`" in sentence
     assert batches.add(source, role="acceptance").state == "role changed"  # nothing new comes into the store
+
+
+def test_what_can_never_fit_the_store_is_refused_before_it_is_packed(
+    clone: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = folder(workspace / "autumn", 4)
+    sparse(f"{source}/fern/large.jpg", tracking.STORE_LIMIT)
+    monkeypatch.setattr(packing, "write", interrupt)
+    assert "50 MB is its limit" in refusal(DataError, source)
+
+
+def test_a_list_with_merge_markers_is_told(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data.dvc").write_text(f"<<<<<<< HEAD\n{Path('data.dvc').read_text()}=======\n>>>>>>> other\n")
+    assert [row.name for row in batches.batches()] == list(PUBLISHED)
+    assert "what data.dvc lists is not known. DVC cannot read this repository" in capsys.readouterr().err
 
 
 def test_a_store_elsewhere_has_no_limit(clone: Path, workspace: Path) -> None:

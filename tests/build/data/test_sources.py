@@ -22,7 +22,7 @@ import pytest
 
 from petpark import files
 from petpark.build import archive
-from petpark.build.data import listing, packing, sources
+from petpark.build.data import listing, packing, sources, tracking
 from petpark.errors import DataError
 from tests.conftest import draw, jpeg
 
@@ -315,6 +315,38 @@ def test_the_source_itself_may_be_reached_by_a_link(workspace: Path) -> None:
     folder(Path("far/wood"), PHOTOS)
     Path("near").symlink_to("far/wood")
     assert packing.pack("near", RESULT).photos == 6
+
+
+@pytest.mark.parametrize("given", ["", ".", "..", "/"])
+def test_the_repository_itself_is_no_batch(workspace: Path, given: str) -> None:
+    Path("fern").mkdir()
+    Path("fern/a.jpg").write_bytes(b"a")
+    with pytest.raises(DataError, match="is this repository, or holds it: give a folder"), sources.opened(given):
+        pass
+
+
+def test_a_zip_of_another_drive_is_refused(workspace: Path) -> None:
+    assert "lies outside the archive" in refusal(zipped(Path("a.zip"), {"C:\\fern\\1.jpg": b"1", "fern/2.jpg": b"2"}))
+
+
+@pytest.mark.parametrize("label", ["excluded", "Excluded"])
+def test_a_label_that_means_left_out_is_refused(workspace: Path, label: str) -> None:
+    source = folder(Path("in"), {f"{label}/1.jpg": b"1", "fern/2.jpg": b"2"})
+    assert f"'{label}/1.jpg' has the label `excluded`" in refusal(source)
+
+
+def test_a_file_that_no_camera_made_is_refused_before_it_is_copied(workspace: Path) -> None:
+    source = folder(Path("in"), {"fern/1.jpg": b"1", "fern/2.jpg": b"2"})
+    with (source / "fern/2.jpg").open("r+b") as file:
+        file.truncate(1 << 30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "store", lambda: None)
+        assert "'fern/2.jpg' has 1,024 MiB, and 64 are the most" in refusal(source)
+
+
+def test_a_compressed_tar_that_unpacks_without_end_is_refused(workspace: Path) -> None:
+    Path("bomb.tar.gz").write_bytes(gzip.compress(bytes(66 << 20), 9))
+    assert "unpacks to more than 100 times its size" in refusal(Path("bomb.tar.gz"))
 
 
 def test_links_in_hidden_folders_stop_nothing(workspace: Path) -> None:

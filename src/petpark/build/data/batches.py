@@ -1,6 +1,7 @@
 """Batches come, change their role, and go: archive, data.dvc, params.yaml and dvc.yaml all follow, or none of them."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -33,8 +34,13 @@ def add(source: str, name: str | None = None, role: Role | None = None, query: s
     Raises:
         DataError: the source cannot be read or holds no photos, the name is none, or the store would be too large.
         SettingsError: params.yaml or dvc.yaml is wrong or cannot be edited.
-        SetupError: DVC failed.
+        SetupError: DVC failed, or another process changes batches.
     """
+    with together.alone():
+        return _add(source, name, role, query)
+
+
+def _add(source: str, name: str | None, role: Role | None, query: str | None) -> Added:
     name, in_place = _name(source, name)
     before = load_params().ingest.batches.get(name)
     batch = Batch(sha256=_NO_HASH, role=role or (before.role if before else "train"))
@@ -65,13 +71,15 @@ def role(name: str, role: Role) -> Changed:
     Raises:
         DataError: there is no such batch.
         SettingsError: params.yaml or dvc.yaml is wrong or cannot be edited.
+        SetupError: another process changes batches.
     """
-    batch = _known([name])[name]
-    if batch.role == role:
-        return Changed(f"{name}: has the role {role} already", ())
-    with together.all_or_nothing() as texts:
-        together.write(pipeline.edited({name: batch.model_copy(update={"role": role})}))
-    return Changed(f"{name}: {batch.role} before, {role} now", _commands(texts))
+    with together.alone():
+        batch = _known([name])[name]
+        if batch.role == role:
+            return Changed(f"{name}: has the role {role} already", ())
+        with together.all_or_nothing() as texts:
+            together.write(pipeline.edited({name: batch.model_copy(update={"role": role})}))
+        return Changed(f"{name}: {batch.role} before, {role} now", _commands(texts))
 
 
 def drop(names: Sequence[str]) -> Changed:
@@ -82,10 +90,14 @@ def drop(names: Sequence[str]) -> Changed:
     Raises:
         DataError: there is no such batch.
         SettingsError: params.yaml or dvc.yaml is wrong or cannot be edited.
-        SetupError: DVC failed.
+        SetupError: DVC failed, or another process changes batches.
     """
+    with together.alone():
+        return _drop(list(dict.fromkeys(names)))
+
+
+def _drop(names: Sequence[str]) -> Changed:
     _known(names)
-    names = list(dict.fromkeys(names))
     edits = pipeline.edited(drop=names)
     archives = [layout.archive(name) for name in names]
     with together.all_or_nothing(*archives, *(layout.manifest(name).parent for name in names)) as texts:
@@ -113,12 +125,18 @@ def batches() -> list[Row]:
     Raises:
         DataError: a manifest cannot be read.
         SettingsError: params.yaml is wrong.
+        SetupError: another process changes batches.
     """
+    if together.unfinished():
+        with together.alone():
+            pass
     known = load_params().ingest.batches
     try:
         tracked = tracking.tracked()
-    except SetupError:  # the rest can be told without DVC
+    except SetupError as error:  # the rest can be told without DVC
         tracked = {}
+        if tracking.POINTER.exists():
+            print(f"petpark: what {tracking.POINTER} lists is not known. {error}", file=sys.stderr)
     return [_row(name, batch, tracked.get(layout.archive(name).name)) for name, batch in known.items()]
 
 

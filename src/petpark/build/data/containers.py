@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import lzma
-import shutil
+import re
 import stat
 import tarfile
 import tempfile
@@ -21,6 +21,9 @@ from petpark.errors import DataError
 
 _BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
+_ROOM: Final = 64 << 20  # what any compressed tar may unpack to
+_RATIO: Final = 100  # and beyond that, how many times its size: photos hardly shrink
+_DRIVE: Final = re.compile(r"[A-Za-z]:/")
 _PACKERS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -76,13 +79,25 @@ def _unpacked(given: str, stream: IO[bytes]) -> Iterator[IO[bytes]]:
     layout.SCRATCH.mkdir(exist_ok=True)
     with stream, tempfile.TemporaryFile(dir=layout.SCRATCH) as plain:
         try:
-            shutil.copyfileobj(stream, plain, _CHUNK)
+            _copy(given, stream, plain)
         except _BROKEN_STREAM as error:
             if getattr(error, "errno", None):  # the disk's, not the archive's
                 raise
             raise _broken(given, "tar", str(error)) from None
         plain.seek(0)
         yield plain
+
+
+def _copy(given: str, stream: IO[bytes], plain: IO[bytes]) -> None:
+    limit = max(_ROOM, _RATIO * Path(given).stat().st_size)
+    while chunk := stream.read(_CHUNK):
+        limit -= len(chunk)
+        if limit < 0:
+            raise DataError(
+                f"{given} unpacks to more than {_RATIO} times its size, as no photos do: unpack it yourself, and add "
+                "the folder."
+            )
+        plain.write(chunk)
 
 
 def _tar_entries(given: str, file: IO[bytes]) -> Iterator[listing.Entry]:
@@ -132,6 +147,8 @@ def _at(file: IO[bytes], offset: int) -> AbstractContextManager[IO[bytes]]:
 
 def _zip_entry(given: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> listing.Entry:
     path = listing.cleaned(given, _slashes(info))
+    if _DRIVE.match(path):
+        raise listing.refused(given, path, "lies outside the archive")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise listing.refused(given, path, _what(link=kind == stat.S_IFLNK))

@@ -15,8 +15,11 @@ from tqdm import tqdm
 
 from petpark import files
 from petpark.build import archive
-from petpark.build.data import listing, sources
+from petpark.build.corrections import EXCLUDED
+from petpark.build.data import listing, sources, tracking
 from petpark.errors import DataError
+from petpark.images import MAX_BYTES
+from petpark.layout import CORRECTIONS
 
 PROVENANCE: Final = "provenance.json"  # the archive's last member, outside any label's folder
 
@@ -45,9 +48,12 @@ def pack(given: str, path: Path, query: str | None = None) -> Contents:
     """Make an archive of a source, given as on the command line; a database comes with a query.
 
     Raises:
-        DataError: the source cannot be read, gives a path twice, or fewer than two photos.
+        DataError: the source cannot be read, gives a path twice, a photo that is too large, more than the store in this
+            repository can ever hold, or fewer than two photos.
     """
     with sources.opened(given, query) as source:
+        if source.size is not None:
+            tracking.check_size(source.size)
         return write(source, path)
 
 
@@ -127,13 +133,21 @@ def _add_photos(source: listing.Source, tar: tarfile.TarFile, bar: Any) -> tuple
             path = f"{photo.label}/{photo.name}"
             if path <= last:
                 raise listing.refused(source.given, path, "comes twice, or out of order")
-            if not listing.is_label(photo.label):
-                raise listing.refused(source.given, path, "has a label that is no name of a folder")
+            _check_photo(source.given, path, photo)
             _add_photo(source.given, path, photo, tar)
             labels[photo.label] += 1
             size, last = size + photo.size, path
             bar.update(photo.size)
     return labels, size
+
+
+def _check_photo(given: str, path: str, photo: listing.Photo) -> None:
+    if not listing.is_label(photo.label):
+        raise listing.refused(given, path, "has a label that is no name of a folder")
+    if photo.label.lower() == EXCLUDED:
+        raise listing.refused(given, path, f"has the label `{EXCLUDED}`, which {CORRECTIONS} gives to what is left out")
+    if photo.size > MAX_BYTES:
+        raise listing.refused(given, path, f"has {photo.size >> 20:,} MiB, and {MAX_BYTES >> 20} are the most")
 
 
 def _add_photo(given: str, path: str, photo: listing.Photo, tar: tarfile.TarFile) -> None:

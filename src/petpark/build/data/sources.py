@@ -48,6 +48,11 @@ def opened(given: str, query: str | None = None) -> AbstractContextManager[listi
 
         return s3.prefix(given)
     path = Path(given)
+    if not given or Path.cwd().is_relative_to(path.resolve()):
+        raise DataError(
+            f"{given!r} is this repository, or holds it: give a folder, a tar or a zip of photos alone "
+            "(`label/photo.jpg`)."
+        )
     if path.is_dir():
         return _folder(given)
     if not path.is_file():

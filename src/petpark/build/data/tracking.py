@@ -98,7 +98,24 @@ def check_store(name: str, digest: str, size: int) -> None:
     waiting[digest] = size
     stored = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     new = [length for each, length in waiting.items() if _place(folder / _FILES, each) not in stored]
-    total = sum(stored.values()) + sum(new)
+    _check_total(sum(stored.values()) + sum(new))
+
+
+def check_size(size: int) -> None:
+    """Refuse photos that alone are more than the store in this repository may hold, before they are read.
+
+    Args:
+        size: their bytes.
+
+    Raises:
+        DataError: the limit would be exceeded.
+        SetupError: this is no DVC repository.
+    """
+    if size > STORE_LIMIT and store() is not None:
+        _check_total(size)
+
+
+def _check_total(total: int) -> None:
     if total > STORE_LIMIT:
         raise DataError(
             f"with this batch the DVC store in this repository would hold {total / 1e6:,.1f} MB, and "
