@@ -18,7 +18,7 @@ _GIGABYTES: Final = 2.0
 _LINEAR: Final = 0.9  # as fast, per picture, as with a tenth: noise aside, 1
 _BATCH: Final = "drawn"
 _STAGES: Final = ("ingest", "split", "train", "package", "evaluate")
-_SETTINGS: Final[dict[str, Any]] = {
+SETTINGS: Final[dict[str, Any]] = {
     "ingest": {"short_side": 64, "quality": 85},
     "split": {},
     "train": {"image_size": 64, "epochs": 1},
@@ -58,7 +58,7 @@ def judge(many: Sequence[Took], few: Sequence[Took], count: int) -> result.Resul
 def lay(root: Path, count: int) -> Path:
     """Lay a folder in which the stages can run: an archive and its settings."""
     archive = pictures.pack(root / layout.archive(_BATCH), pictures.small(count))
-    settings = {name: dict(section) for name, section in _SETTINGS.items()}
+    settings = {name: dict(section) for name, section in SETTINGS.items()}
     settings["ingest"]["batches"] = {_BATCH: {"sha256": files.sha256(archive), "role": "train"}}
     empty: dict[str, Any] = {"seed": 0, "validate": {}, "package": {}, "evaluate": {}}
     YAML().dump(empty | settings, root / layout.PARAMS)
