@@ -51,10 +51,10 @@ format: .venv/.dev ## Put the code into its form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-test: .venv/.data .venv/.train .venv/.test ## Run the tests (PYTEST_ARGS="-k split" for some)
+test: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests (PYTEST_ARGS="-k split" for some)
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
 
-test-slow: .venv/.data .venv/.train .venv/.test ## Run the tests that take minutes
+test-slow: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests that take minutes
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 bench: .venv/.data .venv/.train .venv/.bench ## Measure the README's table (ROW=ingest for one row)

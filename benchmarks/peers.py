@@ -30,13 +30,13 @@ _SCHEMA: Final = pa.schema([("id", pa.string()), ("label", pa.string()), ("jpeg"
 
 
 def codec(folder: str) -> float:
-    """libjpeg-turbo on all cores, photos in memory, with scaled decoding and the resizing that petpark has."""
-    return _in_memory(folder, cv2.INTER_LINEAR)
-
-
-def codec_area(folder: str) -> float:
-    """The same, resizing by the average of areas."""
+    """libjpeg-turbo on all cores, photos in memory, with scaled decoding, and resizing by the average of areas."""
     return _in_memory(folder, cv2.INTER_AREA)
+
+
+def codec_quick(folder: str) -> float:
+    """The same with bilinear resizing, which petpark takes where little is left to shrink."""
+    return _in_memory(folder, cv2.INTER_LINEAR)
 
 
 def script(folder: str) -> float:

@@ -58,7 +58,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("racer", [ingest.petpark, peers.codec, peers.codec_area, peers.script])
+@pytest.mark.parametrize("racer", [ingest.petpark, peers.codec, peers.codec_quick, peers.script])
 def test_a_contender_of_ingest_takes_its_time(photos: Path, racer: object) -> None:
     assert callable(racer)
     assert 0 < harness.apart(racer, str(photos)) < 60
