@@ -51,11 +51,14 @@ format: .venv/.dev ## Put the code into its form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-test: .venv/.data .venv/.train .venv/.test ## Run the tests (PYTEST_ARGS="-k split" for some)
+test: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests (PYTEST_ARGS="-k split" for some)
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
 
-test-slow: .venv/.data .venv/.train .venv/.test ## Run the tests that take minutes
+test-slow: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests that take minutes
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
+
+bench: .venv/.data .venv/.train .venv/.bench ## Measure the README's table (ROW=ingest for one row)
+	$(BIN)/python -m benchmarks $(ROW)
 
 docs: .venv/.data ## Make the documents that come from the code
 	$(BIN)/python -m petpark.config.document docs
@@ -66,9 +69,9 @@ lock: .venv/.made ## Bring requirements.lock up to pyproject.toml (LOCK_ARGS=--u
 
 clean: ## Remove the environment, the caches and unfinished trainings
 	rm -rf .venv .petpark dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find src tests -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run report sample setup hooks lint format test test-slow docs lock clean
+.PHONY: help run report sample setup hooks lint format test test-slow bench docs lock clean
 
 $(GROUPS:%=.venv/.%) .venv/.bench: .venv/.%: pyproject.toml requirements.lock | .venv/.made
 	$(INSTALL) --group $*
