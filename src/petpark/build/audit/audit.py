@@ -51,7 +51,8 @@ def _summary(found: Findings) -> Iterator[str]:
     else:
         yield f"{count(found.judged, 'label')} examined, by the features of {found.network}:"
         yield f"  {len(found.suspects):,} probably wrong, {len(found.doubtful):,} doubtful"
-        yield f"  {count(len(found.unlike), 'photo')} unlike all others"
+        if found.independent:
+            yield f"{count(len(found.unlike), 'photo')} unlike all others"
     yield f"{count(len(found.blank), 'photo')} of nearly one colour"
     groups = count(len(found.look_alikes), "group")
     yield f"{count(len(found.conflicts), 'photo')} under several labels, {groups} of look-alikes with several labels"

@@ -1,12 +1,13 @@
 """What an audit finds, as data: counts, and photos with the reason why somebody should look at them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from petpark.build.corrections import EXCLUDED
 
-BLANK: Final = 0.03  # contrast under which a photo is nearly one colour
+BLANK: Final = 0.01  # contrast under which nothing can be seen on a photo; on dim and foggy ones there is more
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,16 @@ class Findings:
         """Every finding with a stored photo."""
         for kind in (self.suspects, self.unlike, self.blank, self.conflicts, self.doubtful, *self.look_alikes):
             yield from kind
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Photos in quarantine by reason, of all batches."""
+        return dict(sorted(Counter(each.reason for each in self.quarantined).items()))
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Photos that the split dropped, by reason, of all batches."""
+        return dict(sorted(sum((Counter(each.dropped) for each in self.batches), Counter[str]()).items()))
 
     @property
     def excluding(self) -> int:

@@ -61,13 +61,19 @@ def search(seen: Material, ingest: IngestSettings, network: Extractor | None) ->
 
 
 def _examine(seen: Material, network: Extractor | None) -> tuple[Opinions, Numbers]:
-    """What a network's features say of each photo; nothing at all without one."""
+    """What a network's features say of each photo; nothing at all without one.
+
+    A network that was trained on these labels draws the photos of one together, whatever else is on them: its distances
+    tell hard photos from easy ones, and not strangers from others, so they are not asked.
+    """
     n, classes = len(seen.photos), len(seen.labels)
+    nothing = np.zeros(n)
     if network is None:
-        nothing = np.zeros(n)
         return Opinions(np.zeros(n, np.int64), nothing - 1, np.zeros(n, bool)), nothing
     known, ids = features.extract(seen, network), seen.photos.ids
     probabilities = suspects.out_of_fold(known, seen.targets, ids, seen.groups, classes)
+    if not network.independent:
+        return suspects.opinions(probabilities, seen.targets), nothing
     far = unlike.strangeness(unlike.distances(known, ids, seen.groups), seen.targets)
     return suspects.opinions(probabilities, seen.targets), far
 
