@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from petpark.cli import audit
+
 if TYPE_CHECKING:
     from petpark.cli.types import Commands
 
@@ -62,6 +64,7 @@ def add_commands(commands: "Commands") -> None:
     role.add_argument("name")
     role.add_argument("role", choices=("train", "acceptance"))
     role.set_defaults(run=_role)
+    audit.add_command(actions)
 
 
 def _add(args: argparse.Namespace) -> None:
