@@ -128,8 +128,8 @@ def test_it_says_what_each_epoch_brought(lake_here: Path, capsys: pytest.Capture
 
 
 def test_looking_at_the_validation_side_leaves_the_training_as_it_was(lake_here: Path) -> None:
-    labels, settings = lakes.LABELS, SHORT.model_copy(update={"ema": 0.9})
-    data = trainer._load(lake.read_split(), labels, settings, "key")
+    settings = SHORT.model_copy(update={"ema": 0.9})
+    data = trainer.load(trainer.Source.read(), settings)
     training = Training(networks.build("small", 3), settings, SEED, Checkpoint({}), Team())
     for name in ("head.weight", "body.0.weight"):
         training.average.state[name] += 1

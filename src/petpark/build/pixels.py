@@ -17,7 +17,7 @@ from petpark import files, images, layout
 from petpark.errors import DataError
 from petpark.lake import Photos
 
-_FOLDER: Final = layout.SCRATCH / "pixels"
+FOLDER: Final = layout.SCRATCH / "pixels"
 _DECODED, _ENCODED, _PLACES = "decoded.bin", "encoded.bin", "places.npy"
 _AHEAD: Final = 256
 
@@ -82,7 +82,7 @@ def load(photos: Photos, size: int, title: str) -> images.Pixels:
     return out
 
 
-def cached(photos: Photos, size: int, key: str, limit: int) -> Pixels:
+def cached(photos: Photos, size: int, key: str, limit: int, folder: Path = FOLDER) -> Pixels:
     """Open the decoded photos, and decode them first if they are not there yet.
 
     Args:
@@ -90,21 +90,22 @@ def cached(photos: Photos, size: int, key: str, limit: int) -> Pixels:
         size: side of the squares in pixels.
         key: fingerprint of the lake and of the code; other ones get other files, and old files go.
         limit: bytes that decoded photos may take on disk.
+        folder: where the files lie.
     """
     kept = min(len(photos), limit // (3 * size * size))
     name = hashlib.sha256(f"{key} {size} {kept} {len(photos)}".encode()).hexdigest()[:16]
-    folder = _FOLDER / name
-    if not folder.is_dir():
-        for old in _FOLDER.glob("*"):
+    place = folder / name
+    if not place.is_dir():
+        for old in folder.glob("*"):
             files.remove(old)
-        with files.whole(folder) as partial:
+        with files.whole(place) as partial:
             partial.mkdir(parents=True)
             _keep_decoded(partial / _DECODED, photos.take(np.arange(kept)), size)
             _keep_encoded(partial, photos.take(np.arange(kept, len(photos))))
     return Pixels(
-        _mapped(folder / _DECODED, (kept, size, size, 3)),
-        _mapped(folder / _ENCODED, ((folder / _ENCODED).stat().st_size,)),
-        np.load(folder / _PLACES),
+        _mapped(place / _DECODED, (kept, size, size, 3)),
+        _mapped(place / _ENCODED, ((place / _ENCODED).stat().st_size,)),
+        np.load(place / _PLACES),
     )
 
 

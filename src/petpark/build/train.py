@@ -1,6 +1,9 @@
 """Train: from the training side to weights, by one recipe, resumable at any moment."""
 
+import dataclasses
 import os
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from dvclive.live import Live
@@ -31,23 +34,67 @@ def train(settings: TrainSettings, seed: int) -> None:
 
 
 def _train(settings: TrainSettings, seed: int, team: processes.Team) -> None:
-    photos = lake.read_split()
-    labels, data_mark, code_mark = lake.labels(photos), fingerprint.lake(photos), fingerprint.code()
-    _be_deterministic()
-    seed_torch(seed)
-    network = networks.start(settings, len(labels))
-    _try(network, settings)
-    facts = {"settings": settings.model_dump(), "seed": seed, "data": data_mark, "code": code_mark, "labels": labels}
-    checkpoint = Checkpoint({**facts, "torch": torch.__version__, "start": mark(network.state_dict())})
+    source = Source.read()
+    training, facts = prepare(source, settings, seed, team)
     with team.leader_first():
-        data = _load(photos, labels, settings, f"{data_mark} {code_mark}")
-    average, history = Training(network, settings, seed, checkpoint, team).run(data)
+        data = load(source, settings)
+    average, history = training.run(data)
     if not team.leads:
         return
     _log(history)
     with files.whole(layout.WEIGHTS) as partial:
         torch.save({"state": average, **facts}, partial)
-    checkpoint.remove()
+    training.checkpoint.remove()
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What trainings learn from: the split photos, their labels, and the fingerprints of the lake and of the code."""
+
+    photos: lake.Photos
+    labels: tuple[str, ...]
+    data: str
+    code: str
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the split, and take the fingerprints.
+
+        Raises:
+            DataError: the lake is incomplete.
+        """
+        photos = lake.read_split()
+        return cls(photos, lake.labels(photos), fingerprint.lake(photos), fingerprint.code())
+
+
+def prepare(
+    source: Source, settings: TrainSettings, seed: int, team: processes.Team, **more: object
+) -> tuple[Training, dict[str, Any]]:
+    """Make a training ready; returns it with the facts that its weights are written with.
+
+    Args:
+        source: what it will learn from.
+        settings: the recipe.
+        seed: of everything drawn at random.
+        team: the processes that train together.
+        more: what sets this training's checkpoint apart from that of another one with the same facts.
+
+    Raises:
+        ModelError: the model or its weights are not what the settings say.
+    """
+    _be_deterministic()
+    seed_torch(seed)
+    network = networks.start(settings, len(source.labels))
+    _try(network, settings)
+    facts = {
+        "settings": settings.model_dump(),
+        "seed": seed,
+        "data": source.data,
+        "code": source.code,
+        "labels": source.labels,
+    }
+    checkpoint = Checkpoint({**facts, **more, "torch": torch.__version__, "start": mark(network.state_dict())})
+    return Training(network, settings, seed, checkpoint, team), facts
 
 
 def _be_deterministic() -> None:
@@ -70,16 +117,17 @@ def _try(network: networks.Network, settings: TrainSettings) -> None:
         ) from None
 
 
-def _load(photos: lake.Photos, labels: tuple[str, ...], settings: TrainSettings, key: str) -> Data:
-    train_side, validation = lake.side(photos, "train"), lake.side(photos, "validation")
-    size = settings.image_size
-    cache = pixels.cached(train_side, round(size * _MARGIN), key, int(settings.cache_gb * 1e9))
+def load(source: Source, settings: TrainSettings, folder: Path = pixels.FOLDER) -> Data:
+    """Decode the training and the validation side; a folder keeps the former apart from the cache of the stage."""
+    train_side, validation = lake.side(source.photos, "train"), lake.side(source.photos, "validation")
+    size, limit = settings.image_size, int(settings.cache_gb * 1e9)
+    key = f"{source.data} {source.code}"
     return Data(
-        cache,
-        train_side.targets(labels),
+        pixels.cached(train_side, round(size * _MARGIN), key, limit, folder),
+        train_side.targets(source.labels),
         pixels.load(validation, size, "decode"),
-        validation.targets(labels),
-        len(labels),
+        validation.targets(source.labels),
+        len(source.labels),
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -54,8 +54,15 @@ class Training:
         self.history: list[dict[str, float]] = []
         self.loss = torch.zeros((), dtype=torch.float64, device=self.device)  # sum over the steps of this epoch
 
-    def run(self, data: Data) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
-        """Train to the end; returns the averaged weights and the figures of each epoch."""
+    def run(
+        self, data: Data, watch: Callable[[list[dict[str, float]]], None] | None = None
+    ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+        """Train to the end; returns the averaged weights and the figures of each epoch.
+
+        Args:
+            data: what it learns from.
+            watch: is given the figures of all epochs after each of them, and may raise to stop the training.
+        """
         if not self._resume() and self.team.leads:
             self._begin(data)
         joined = self.team.joined(self.network)
@@ -67,6 +74,8 @@ class Training:
                 bar.update()
                 if self.step % per_epoch == 0:
                     self._finish_epoch(data, per_epoch, bar)
+                    if watch is not None:
+                        watch(self.history)
                 elif self.team.leads and self.checkpoint.due():
                     self._save()
         return {name: value.cpu() for name, value in self.average.state.items()}, self.history

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from petpark import layout
-from petpark.build.data import yamledit
+from petpark.build import yamledit
 from petpark.config.ingest import Batch, IngestSettings, Role
 from petpark.config.settings import parse, read_yaml
 from petpark.errors import SettingsError

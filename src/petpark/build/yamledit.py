@@ -73,7 +73,7 @@ def put(text: str, keys: Keys, key: str, fields: Mapping[str, str]) -> str:
     """
     old = _find(text, (*keys, key))
     if old is None:
-        return _insert(text, keys, key, fields)
+        return _insert(text, keys, lambda indent: _entry(indent, key, fields))
     inner = {each.value: value for each, value in old.value.value} if isinstance(old.value, MappingNode) else {}
     if inner.keys() >= fields.keys():
         changes = [(inner[name].start_mark.index, inner[name].end_mark.index, value) for name, value in fields.items()]
@@ -82,6 +82,22 @@ def put(text: str, keys: Keys, key: str, fields: Mapping[str, str]) -> str:
         changes = [(old.key.start_mark.index, _end(old.value), _entry(indent, key, fields).lstrip())]
     for start, end, value in sorted(changes, reverse=True):
         text = text[:start] + value + text[end:]
+    return text
+
+
+def set_values(text: str, keys: Keys, values: Mapping[str, str]) -> str:
+    """Give the mapping under `keys` these values, YAML as it will stand there; what it lacks comes at its end.
+
+    Raises:
+        KeyError: there is no such mapping.
+    """
+    for name, value in values.items():
+        old = _find(text, (*keys, name))
+        if old is None:
+            text = _insert(text, keys, lambda indent, name=name, value=value: f"{indent}{plain(name)}: {value}")
+        else:
+            start, end = old.value.start_mark.index, _end(old.value)
+            text = f"{text[:start]}{' ' * (text[start - 1] == ':')}{value}{text[end:]}"
     return text
 
 
@@ -107,7 +123,8 @@ def plain(value: str) -> str:
     return value if YAML(typ="safe").load(value) == value and not _OLD_TRUTH.match(value) else f"'{value}'"
 
 
-def _insert(text: str, keys: Keys, key: str, fields: Mapping[str, str]) -> str:
+def _insert(text: str, keys: Keys, entry: Callable[[str], str]) -> str:
+    """Put an entry, written for its indent, at the end of a mapping."""
     if not isinstance(_found(text, keys).value, MappingNode):
         raise KeyError(keys)
     text = _on_lines(text, _found(text, keys))
@@ -115,7 +132,7 @@ def _insert(text: str, keys: Keys, key: str, fields: Mapping[str, str]) -> str:
     entries = _children(place.value)
     indent = " " * entries[0][0].start_mark.column if entries else place.indent
     after = _line(text, _end(entries[-1][1]) if entries else place.key.end_mark.index)
-    return "\n".join(_merged(text.split("\n"), set(), {after: [_entry(indent, key, fields)]}))
+    return "\n".join(_merged(text.split("\n"), set(), {after: [entry(indent)]}))
 
 
 def _entry(indent: str, key: str, fields: Mapping[str, str]) -> str:

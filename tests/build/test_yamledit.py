@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from petpark.build.data import yamledit
+from petpark.build import yamledit
 
 LIST = """# head
 stages:
