@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from petpark.cli import build, data
+from petpark.cli import build, data, tune
 from petpark.errors import PetparkError
 
 _EXAMPLES = """examples:
@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     build.add_commands(commands)
     data.add_commands(commands)
+    tune.add_commands(commands)
     return top
 
 

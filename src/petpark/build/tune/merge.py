@@ -8,10 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from petpark import files
 from petpark.build.tune import studies
-from petpark.build.tune.trial import SETTINGS
 from petpark.errors import SettingsError
 
-_SHARD = "shard"
 _Part = tuple[int, int, FrozenTrial]  # place in its own study, number of its shard, the trial
 
 
@@ -33,14 +31,14 @@ def merge(sources: Sequence[Path], target: Path) -> list[int]:
     for path in sources:
         with studies.opened(path) as study:
             about = studies.facts(study)
-            shard = about.pop(_SHARD, [1, 1])
+            shard = about.pop(studies.SHARD, [1, 1])
             other = [name for name in about if facts and about[name] != facts.get(name)]
             if other:
                 raise SettingsError(f"{path} is a search with other {' and other '.join(other)} than {sources[0]}.")
             facts = about
             shards.append(shard)
             parts += [(place, shard[0], trial) for place, trial in enumerate(studies.trials(study))]
-    _write(target, {**facts, _SHARD: [1, 1]}, _once(parts))
+    _write(target, {**facts, studies.SHARD: [1, 1]}, _once(parts))
     return _missing(shards)
 
 
@@ -54,7 +52,7 @@ def _once(parts: list[_Part]) -> list[FrozenTrial]:
     """The trials in the order of one search; of those with the same values, the first that came to its end."""
     kept: dict[str, FrozenTrial] = {}
     for _, _, trial in sorted(parts, key=lambda part: part[:2]):
-        key = repr(sorted(trial.user_attrs[SETTINGS].items()))
+        key = repr(sorted(trial.user_attrs[studies.SETTINGS].items()))
         if key not in kept or (kept[key].state, trial.state) == (TrialState.PRUNED, TrialState.COMPLETE):
             kept[key] = trial
     return list(kept.values())

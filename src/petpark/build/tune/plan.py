@@ -5,12 +5,14 @@ before it as well. So a search that was killed goes on as if nothing had happene
 out to (place 0 to the first, 1 to the second …) make the same trials together as one search would.
 """
 
+import json
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import optuna
@@ -18,11 +20,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from petpark.build.tune import space, studies
 from petpark.build.tune.space import Space, Values
+from petpark.config.params import Params
 from petpark.config.train import TrainSettings
 from petpark.config.tune import TuneSettings
 
 Sampler = Literal["tpe", "random", "grid"]
 SAMPLERS: Final[tuple[Sampler, ...]] = get_args(Sampler)
+_NO_MATTER: Final = {"cache_gb", "processes"}  # settings of `train` that change no trial
 _HELD: Final = (*studies.ENDED, TrialState.RUNNING)
 _HANDED_OUT: Final = (*_HELD, TrialState.WAITING)
 
@@ -63,6 +67,17 @@ class Plan:
     def cells(self) -> list[Values]:
         """The part of the grid that is searched here."""
         return self.space.cells(self.seed)[self.shard.number - 1 :: self.shard.count]
+
+    def facts(self) -> dict[str, Any]:
+        """What a search is about, as far as the settings say."""
+        rest = self.train.model_dump(exclude={*self.space.distributions, *_NO_MATTER})
+        about = {
+            "search space": self.tune.model_dump(),
+            "settings of train": rest,
+            "seed": self.seed,
+            studies.SHARD: [self.shard.number, self.shard.count],
+        }
+        return dict(json.loads(json.dumps(about)))
 
     @property
     def most(self) -> int:
@@ -105,3 +120,30 @@ class Plan:
         place = self.shard.place(own)
         seed = int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0])
         return optuna.samplers.TPESampler(seed=seed) if self.sampler == "tpe" else optuna.samplers.RandomSampler(seed)
+
+
+def plan(
+    params: Params, sampler: Sampler, trials: int | None, shard: Shard | None = None, minutes: float = math.inf
+) -> Plan:
+    """Make the plan of a search.
+
+    Args:
+        params: the settings.
+        sampler: how values are drawn.
+        trials: how many there will be in all; None for a whole grid.
+        shard: the part of the search that is done here.
+        minutes: until the search makes a pause.
+
+    Raises:
+        SettingsError: what is to be searched cannot be.
+    """
+    shard, deadline = shard or Shard(), time.time() + 60 * minutes
+    made = Plan(study_of(shard), params.train, params.tune, params.seed, sampler, trials, shard, deadline)
+    _ = made.space, made.most  # what is wrong with the space shows before anything heavy begins
+    return made
+
+
+def study_of(shard: Shard) -> Path:
+    """Where a search, or a part of one, is kept."""
+    path = studies.STUDY
+    return path if shard.count == 1 else path.with_stem(f"{path.stem}-{shard.number}-of-{shard.count}")

@@ -18,7 +18,13 @@ from petpark.errors import SettingsError, SetupError
 STUDY: Final = layout.REPORTS / "tune.db"
 PAGE: Final = layout.REPORTS / "tune.html"
 FOLDER: Final = layout.SCRATCH / "tune"
+SETTINGS: Final = "settings"  # what a trial was trained with
+HISTORY: Final = "history"  # its figures of each epoch
+STOPPED: Final = "stopped"  # why it did not come to its end
 ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+PHOTOS: Final = "photos"  # facts of a study, in words that complaints can use
+VALIDATION: Final = "validation photos"
+SHARD: Final = "shard"
 _NAME: Final = "petpark"
 _FACTS: Final = "facts"
 _AGAIN: Final = "again"

@@ -22,9 +22,6 @@ from petpark.config.train import TrainSettings
 from petpark.errors import ModelError
 from petpark.layout import PARAMS
 
-SETTINGS: Final = "settings"
-HISTORY: Final = "history"
-STOPPED: Final = "stopped"
 PIXELS: Final = studies.FOLDER / "pixels"
 _SIZES: Final = 4  # of pictures that a process holds at once
 _FIRST: Final = 5  # trials that run to their end before any is stopped early
@@ -76,8 +73,8 @@ class Trainer:
             Pause: the time was up; the trial is put back.
         """
         values = self._plan.space.values(trial.params)
-        trial.set_user_attr(SETTINGS, values)
-        twin = next((each for each in studies.trials(study) if each.user_attrs[SETTINGS] == values), None)
+        trial.set_user_attr(studies.SETTINGS, values)
+        twin = next((each for each in studies.trials(study) if each.user_attrs[studies.SETTINGS] == values), None)
         if twin is not None:
             return _copy(study, trial, twin)
         history: History = []
@@ -90,7 +87,7 @@ class Trainer:
             return _stop(study, trial, history, f"worse than half of the others after {len(history)} epochs")
         except ModelError as error:
             return _stop(study, trial, history, str(error))
-        trial.set_user_attr(HISTORY, history)
+        trial.set_user_attr(studies.HISTORY, history)
         study.tell(trial, score(history[-1]))
         return f"loss {history[-1]['validation_loss']:.4f}, accuracy {history[-1]['accuracy']:.1%}"
 
@@ -139,8 +136,8 @@ class Trainer:
 
 
 def _stop(study: optuna.Study, trial: optuna.Trial, history: History, reason: str) -> str:
-    trial.set_user_attr(HISTORY, history)
-    trial.set_user_attr(STOPPED, reason)
+    trial.set_user_attr(studies.HISTORY, history)
+    trial.set_user_attr(studies.STOPPED, reason)
     study.tell(trial, state=TrialState.PRUNED)
     return f"stopped: {reason}"
 
@@ -149,7 +146,7 @@ def _copy(study: optuna.Study, trial: optuna.Trial, twin: FrozenTrial) -> str:
     """Give a trial the result of an earlier one with the same values: another training would end the same."""
     for epoch, value in twin.intermediate_values.items():
         trial.report(value, epoch)
-    for name in (HISTORY, STOPPED):
+    for name in (studies.HISTORY, studies.STOPPED):
         if name in twin.user_attrs:
             trial.set_user_attr(name, twin.user_attrs[name])
     study.tell(trial, twin.value if twin.state == TrialState.COMPLETE else None, twin.state)

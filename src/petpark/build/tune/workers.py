@@ -53,7 +53,7 @@ def _work(plan: Plan, source: Source, say: Say, *, quiet: bool) -> None:
                 end = trainer.run(study, trial)
             except Pause:
                 return
-            tried = ", ".join(f"{name} {value}" for name, value in trial.user_attrs["settings"].items())
+            tried = ", ".join(f"{name} {value}" for name, value in trial.user_attrs[studies.SETTINGS].items())
             say(f"[{len(studies.trials(study))}/{plan.most}] {tried}: {end}")
 
 
