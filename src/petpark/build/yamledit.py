@@ -7,6 +7,7 @@ brackets becomes one of a line an item where it changes.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
@@ -73,13 +74,13 @@ def put(text: str, keys: Keys, key: str, fields: Mapping[str, str]) -> str:
     """
     old = _find(text, (*keys, key))
     if old is None:
-        return _insert(text, keys, lambda indent: _entry(indent, key, fields))
+        return _insert(text, keys, partial(_entry, key, fields))
     inner = {each.value: value for each, value in old.value.value} if isinstance(old.value, MappingNode) else {}
     if inner.keys() >= fields.keys():
         changes = [(inner[name].start_mark.index, inner[name].end_mark.index, value) for name, value in fields.items()]
     else:
         indent = " " * old.key.start_mark.column
-        changes = [(old.key.start_mark.index, _end(old.value), _entry(indent, key, fields).lstrip())]
+        changes = [(old.key.start_mark.index, _end(old.value), _entry(key, fields, indent).lstrip())]
     for start, end, value in sorted(changes, reverse=True):
         text = text[:start] + value + text[end:]
     return text
@@ -94,7 +95,7 @@ def set_values(text: str, keys: Keys, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         old = _find(text, (*keys, name))
         if old is None:
-            text = _insert(text, keys, lambda indent, name=name, value=value: f"{indent}{plain(name)}: {value}")
+            text = _insert(text, keys, partial(_pair, name, value))
         else:
             start, end = old.value.start_mark.index, _end(old.value)
             text = f"{text[:start]}{' ' * (text[start - 1] == ':')}{value}{text[end:]}"
@@ -135,7 +136,11 @@ def _insert(text: str, keys: Keys, entry: Callable[[str], str]) -> str:
     return "\n".join(_merged(text.split("\n"), set(), {after: [entry(indent)]}))
 
 
-def _entry(indent: str, key: str, fields: Mapping[str, str]) -> str:
+def _pair(name: str, value: str, indent: str) -> str:
+    return f"{indent}{plain(name)}: {value}"
+
+
+def _entry(key: str, fields: Mapping[str, str], indent: str) -> str:
     pairs = [f"{name}: {value}" for name, value in fields.items()]
     line = f"{indent}{plain(key)}: {{{', '.join(pairs)}}}"
     return (

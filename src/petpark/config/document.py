@@ -31,7 +31,8 @@ def parameters() -> str:
         _NOTE,
         "# Settings\n",
         "A key that is not listed here is an error, and so is a value of another type. In `params.yaml` each section",
-        "belongs to the stage of its name: a changed setting makes that stage run again, and what depends on it.\n",
+        "belongs to the stage of its name, and `tune` to none: a changed setting makes that stage run again, and what",
+        "depends on it.\n",
     ]
     for path, kind in _ROOTS.items():
         parts += [f"## `{path}`\n", *_section(kind, "")]

@@ -14,6 +14,7 @@ from petpark.config.package import PackageSettings
 from petpark.config.settings import Settings, parse, read_yaml
 from petpark.config.split import SplitSettings
 from petpark.config.train import TrainSettings
+from petpark.config.tune import TuneSettings
 from petpark.config.validate import ValidateSettings
 from petpark.layout import PARAMS
 
@@ -27,6 +28,7 @@ class Params(Settings):
     split: SplitSettings
     validate_: ValidateSettings = Field(alias="validate")
     train: TrainSettings
+    tune: TuneSettings = TuneSettings()
     package: PackageSettings
     evaluate: EvaluateSettings
 
