@@ -68,10 +68,15 @@ def lake(roles: Mapping[str, Role] | None = None, **batches: Mapping[str, bytes]
     settings = IngestSettings(short_side=40, batches=listed)
     for name, batch in listed.items():
         ingest(name, batch.sha256, settings, workers=1)
-    split(settings, SplitSettings(validation_share=0.25))
+    resplit(settings)
     plain = json.dumps({name: batch.model_dump() for name, batch in listed.items()})
     layout.PARAMS.write_text(PARAMS.replace("BATCHES", plain))
     return settings
+
+
+def resplit(settings: IngestSettings) -> None:
+    """Split the lake of the current folder anew, as after a change of corrections.csv."""
+    split(settings, SplitSettings(validation_share=0.25))
 
 
 def model() -> Path:
