@@ -35,7 +35,7 @@ class Counting:
 
     def __call__(self, squares: images.Pixels) -> NDArray[np.float32]:
         self.photos += len(squares)
-        return squares.mean((1, 2)).astype(np.float32)
+        return np.asarray(squares.mean((1, 2)), np.float32)
 
     def extractor(self, key: str = "mean") -> Extractor:
         return Extractor("mean", key, 16, self, independent=True)

@@ -38,7 +38,7 @@ def colours() -> Extractor:
 
     def run(squares: images.Pixels) -> NDArray[np.float32]:
         quarters = squares.reshape(-1, 2, 8, 2, 8, 3).mean((2, 4)).reshape(-1, 12)
-        return (quarters - 128).astype(np.float32)
+        return np.asarray(quarters - 128, np.float32)
 
     return Extractor("colours", "colours", 16, run, independent=True)
 

@@ -14,7 +14,8 @@ IDS = [identity(str(number).encode()) for number in range(300)]
 def cones(seed: int = 0) -> NDArray[np.float32]:
     """Features [300, 16] around two directions."""
     rng = np.random.default_rng(seed)
-    return (4 * np.eye(2, 16)[np.arange(300) % 2] + 0.5 * rng.normal(size=(300, 16))).astype(np.float32)
+    values = 4 * np.eye(2, 16)[np.arange(300) % 2] + 0.5 * rng.normal(size=(300, 16))
+    return np.asarray(values, np.float32)
 
 
 def strange(values: NDArray[np.float32], groups: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -50,7 +51,7 @@ def test_what_is_usual_depends_on_the_label() -> None:
 
 
 def test_the_score_is_the_modified_z_score() -> None:
-    distance = np.r_[np.arange(21.0), 100.0]
+    distance = np.array([*range(21), 100], np.float64)
     median = np.median(distance)
     spread = 1.4826 * np.median(np.abs(distance - median))
     found = unlike.strangeness(distance, np.zeros(22, np.int64))
