@@ -144,6 +144,7 @@ def test_look_alikes_under_several_labels_are_shown_together_and_nothing_is_prop
         ("ash", identity(twins["ash/twin.jpg"])),
         ("cedar", identity(twins["cedar/twin.jpg"])),
     ]
+    assert [each.why for each in group] == ["group 1: nearly the same photo"] * 2
     assert all(each.proposed is None for each in group)
 
 

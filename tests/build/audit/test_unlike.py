@@ -44,7 +44,7 @@ def test_strangers_that_look_alike_do_not_vouch_for_one_another() -> None:
 
 
 def test_what_is_usual_depends_on_the_label() -> None:
-    distance = np.r_[np.linspace(0.1, 0.2, 50), np.linspace(0.6, 0.8, 50), 0.7]
+    distance = np.array([*np.linspace(0.1, 0.2, 50), *np.linspace(0.6, 0.8, 50), 0.7], np.float64)
     targets = np.array([0] * 50 + [1] * 50 + [0])
     found = unlike.strangeness(distance, targets)
     assert np.flatnonzero(found > unlike.FAR).tolist() == [100]  # at 0.7 only among the first label's photos
@@ -61,7 +61,9 @@ def test_the_score_is_the_modified_z_score() -> None:
 def test_nothing_is_said_where_nothing_can_be_known() -> None:
     assert not unlike.strangeness(np.r_[np.zeros(18), 9.0], np.zeros(19, np.int64)).any(), "a rare label"
     assert not unlike.strangeness(np.r_[np.zeros(40), 9.0], np.zeros(41, np.int64)).any(), "all are equally far"
-    assert not unlike.strangeness(np.arange(40.0), np.full(40, UNSETTLED)).any(), "photos without a label"
+    assert not unlike.strangeness(np.arange(40, dtype=np.float64), np.full(40, UNSETTLED)).any(), (
+        "photos without a label"
+    )
     assert len(unlike.strangeness(np.zeros(0), np.zeros(0, np.int64))) == 0
 
 
