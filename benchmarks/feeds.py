@@ -21,6 +21,7 @@ from petpark import files, images, layout, shards
 from petpark.build import networks, pixels
 from petpark.build.checkpoint import Checkpoint
 from petpark.build.ingest import ingest
+from petpark.build.processes import Team
 from petpark.build.training import Data, Training, seed_torch
 from petpark.config.ingest import IngestSettings
 from petpark.config.train import TrainSettings
@@ -127,7 +128,7 @@ def train(folder: str, feed: str, workers: int) -> dict[str, Any]:
         data = Data(clocked, targets, _cache(0)[kept], targets[kept], len(pictures.LABELS))  # type: ignore[arg-type]
         seed_torch(0)
         network = networks.start(_SETTINGS, len(pictures.LABELS))
-        training = Training(network, _SETTINGS, 0, Checkpoint({"feed": feed, "now": time.time()}))
+        training = Training(network, _SETTINGS, 0, Checkpoint({"feed": feed, "now": time.time()}), Team())
         training.run(data)
     return {**measured(clocked.moments, len(targets) // BATCH), "device": training.device.type}
 

@@ -1,5 +1,6 @@
 """The evaluation in a terminal: short, aligned, and harmless."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,8 +115,10 @@ def test_what_does_not_fit_is_counted() -> None:
 
 
 def test_a_label_without_test_photos_says_so(three: Evaluation) -> None:
-    empty = three.classes[0].model_copy(update={"photos": 0, "recall": Estimate(value=0, low=0, high=0)})
-    text = said(three.model_copy(update={"classes": (empty, *three.classes[1:])}), ())
+    names = made.labels(3)
+    truth, odds = np.arange(300) % 2 + 1, np.random.default_rng(0).dirichlet((1, 1, 1), 300)
+    found = made.judged(names, truth, odds, np.random.default_rng(0))
+    text, empty = said(found, ()), found.classes[0]
     assert line(text, f"recall of {empty.label}").endswith("no test photos")
     assert text.splitlines()[-1].strip().startswith(f"recall of {empty.label}")
 

@@ -59,19 +59,26 @@ def identity(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def lake(roles: Mapping[str, Role] | None = None, **batches: Mapping[str, bytes]) -> IngestSettings:
+def lake(
+    roles: Mapping[str, Role] | None = None, short_side: int = 40, /, **batches: Mapping[str, bytes]
+) -> IngestSettings:
     """Ingest batches into the current folder, split them, and write params.yaml."""
     listed = {}
     for name, members in batches.items():
         digest = files.sha256(pack(layout.archive(name), members))
         listed[name] = Batch(sha256=digest, role=(roles or {}).get(name, "train"))
-    settings = IngestSettings(short_side=40, batches=listed)
+    settings = IngestSettings(short_side=short_side, batches=listed)
     for name, batch in listed.items():
         ingest(name, batch.sha256, settings, workers=1)
-    split(settings, SplitSettings(validation_share=0.25))
+    resplit(settings)
     plain = json.dumps({name: batch.model_dump() for name, batch in listed.items()})
     layout.PARAMS.write_text(PARAMS.replace("BATCHES", plain))
     return settings
+
+
+def resplit(settings: IngestSettings) -> None:
+    """Split the lake of the current folder anew, as after a change of corrections.csv."""
+    split(settings, SplitSettings(validation_share=0.25))
 
 
 def model() -> Path:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from petpark.build import probe
 from petpark.build.audit import suspects
 from petpark.build.audit.material import UNSETTLED
 from tests.build.audit.planted import identity, kept
@@ -145,12 +147,12 @@ def test_a_probe_is_fitted_to_a_bounded_number_of_photos(monkeypatch: pytest.Mon
     monkeypatch.setattr(suspects, "_LEARNED", 50)
     values, truth = clouds()
     seen: list[int] = []
-    fit = suspects.probe.fit
+    fit = probe.fit
 
-    def noted(head: suspects.nn.Linear, known: suspects.torch.Tensor, targets: suspects.torch.Tensor) -> None:
+    def noted(head: nn.Linear, known: Tensor, targets: Tensor) -> None:
         seen.append(len(known))
         fit(head, known, targets)
 
-    monkeypatch.setattr(suspects.probe, "fit", noted)
+    monkeypatch.setattr(probe, "fit", noted)
     asked(values, truth)
     assert seen == [50] * suspects.FOLDS

@@ -14,7 +14,8 @@ IDS = [identity(str(number).encode()) for number in range(300)]
 def cones(seed: int = 0) -> NDArray[np.float32]:
     """Features [300, 16] around two directions."""
     rng = np.random.default_rng(seed)
-    return (4 * np.eye(2, 16)[np.arange(300) % 2] + 0.5 * rng.normal(size=(300, 16))).astype(np.float32)
+    values = 4 * np.eye(2, 16)[np.arange(300) % 2] + 0.5 * rng.normal(size=(300, 16))
+    return np.asarray(values, np.float32)
 
 
 def strange(values: NDArray[np.float32], groups: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -43,14 +44,14 @@ def test_strangers_that_look_alike_do_not_vouch_for_one_another() -> None:
 
 
 def test_what_is_usual_depends_on_the_label() -> None:
-    distance = np.r_[np.linspace(0.1, 0.2, 50), np.linspace(0.6, 0.8, 50), 0.7]
+    distance = np.array([*np.linspace(0.1, 0.2, 50), *np.linspace(0.6, 0.8, 50), 0.7], np.float64)
     targets = np.array([0] * 50 + [1] * 50 + [0])
     found = unlike.strangeness(distance, targets)
     assert np.flatnonzero(found > unlike.FAR).tolist() == [100]  # at 0.7 only among the first label's photos
 
 
 def test_the_score_is_the_modified_z_score() -> None:
-    distance = np.r_[np.arange(21.0), 100.0]
+    distance = np.array([*range(21), 100], np.float64)
     median = np.median(distance)
     spread = 1.4826 * np.median(np.abs(distance - median))
     found = unlike.strangeness(distance, np.zeros(22, np.int64))
@@ -60,7 +61,9 @@ def test_the_score_is_the_modified_z_score() -> None:
 def test_nothing_is_said_where_nothing_can_be_known() -> None:
     assert not unlike.strangeness(np.r_[np.zeros(18), 9.0], np.zeros(19, np.int64)).any(), "a rare label"
     assert not unlike.strangeness(np.r_[np.zeros(40), 9.0], np.zeros(41, np.int64)).any(), "all are equally far"
-    assert not unlike.strangeness(np.arange(40.0), np.full(40, UNSETTLED)).any(), "photos without a label"
+    assert not unlike.strangeness(np.arange(40, dtype=np.float64), np.full(40, UNSETTLED)).any(), (
+        "photos without a label"
+    )
     assert len(unlike.strangeness(np.zeros(0), np.zeros(0, np.int64))) == 0
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,8 +14,6 @@ from petpark.build.audit.material import UNSETTLED, Material
 from petpark.build.audit.suspects import Opinions
 from petpark.build.corrections import EXCLUDED
 from petpark.config.ingest import IngestSettings
-
-_DOUBTFUL: Final = 1000  # kept at most: a list of one in ten photos helps nobody
 
 Numbers = NDArray[np.float64]
 
@@ -42,7 +39,7 @@ def search(seen: Material, ingest: IngestSettings, network: Extractor | None) ->
     tell = _Teller(seen, opinions, far, contrast)
     found = {
         "suspects": tell.each(sure, -opinions.margin, tell.suspect),
-        "doubtful": tell.each(doubtful, -opinions.margin, tell.doubtful)[:_DOUBTFUL],
+        "doubtful": tell.each(doubtful, -opinions.margin, tell.doubtful),
         "unlike": tell.each(strange, -far, tell.unlike),
         "blank": tell.each(blank, contrast, tell.blank),
         "conflicts": tell.each(rest & (seen.targets == UNSETTLED), -opinions.margin, tell.conflict),
@@ -136,9 +133,9 @@ def _look_alikes(seen: Material, tell: _Teller) -> Iterator[tuple[Finding, ...]]
     for row in open_:
         groups.setdefault(int(seen.groups[row]), []).append(row)
     mixed = [rows for rows in groups.values() if len({int(seen.targets[row]) for row in rows}) > 1]
-    for rows in sorted(mixed, key=lambda rows: (-len(rows), rows)):
+    for number, rows in enumerate(sorted(mixed, key=lambda rows: (-len(rows), rows)), start=1):
         ordered = sorted(rows, key=lambda row: (int(seen.targets[row]), seen.photos.ids[row]))
-        yield tuple(tell.finding(row, "looks like photos of another label") for row in ordered)
+        yield tuple(tell.finding(row, f"group {number}: nearly the same photo") for row in ordered)
 
 
 def _batches(seen: Material, ingest: IngestSettings, changed: Sequence[Finding]) -> Iterator[BatchCount]:
