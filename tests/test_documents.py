@@ -19,7 +19,7 @@ from petpark.config.settings import Settings
 from petpark.images import REASONS
 
 ROOT = Path(__file__).parents[1]
-WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "docs" / "tune.md"]
 COMMANDS = {"make", "petpark"}
 
 

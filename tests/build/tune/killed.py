@@ -21,7 +21,8 @@ TRIALS: Final = 9
 def plan(study: str) -> Plan:
     """The search: it stops trials early, and there are five before that."""
     rates = {"low": 1e-5, "high": 0.01, "log": True}
-    return planned("tpe", TRIALS, search={"learning_rate": rates, "ema": [0.5, 0.8]}, study=study, epochs=4, batch_size=8)
+    space = {"learning_rate": rates, "ema": [0.5, 0.8]}
+    return planned("tpe", TRIALS, search=space, study=study, epochs=4, batch_size=8)
 
 
 def _die_at(number: int) -> None:

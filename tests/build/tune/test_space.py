@@ -1,6 +1,5 @@
 """The search space: what may be searched, and with which values."""
 
-import math
 from typing import Any
 
 import pytest
@@ -120,13 +119,3 @@ def test_a_value_that_does_not_go_with_the_other_settings_is_refused() -> None:
 def test_every_setting_of_train_can_be_searched_by_a_list_of_its_default() -> None:
     for name, field in TrainSettings.model_fields.items():
         assert made(**{name: [field.default]}).cells(0) == [{name: field.default}]
-
-
-def test_the_search_space_of_the_repository_is_possible() -> None:
-    from petpark.config.params import load_params
-    from tests.test_repository import ROOT
-
-    params = load_params(ROOT / "params.yaml")
-    found = space.read(params.tune, params.train)
-    assert 10 < math.prod(map(len, found.grid.values())) < 200
-    assert found.holds({name: getattr(params.train, name) for name in found.distributions}), "else nothing to beat"
