@@ -35,6 +35,10 @@ report: .venv/.data .venv/.train ## Make the HTML reports again, where nothing r
 sample: .venv/.data ## Draw the sample of photos anew (the same bytes)
 	$(BIN)/petpark sample
 
+tune: .venv/.data .venv/.train ## Search for better settings of the training (TUNE_ARGS="--trials 40")
+	$(BIN)/dvc repro --pull split
+	$(BIN)/petpark tune $(TUNE_ARGS)
+
 setup: $(GROUPS:%=.venv/.%) ## Install everything that a developer needs
 
 hooks: .venv/.dev ## Run the quick part of `make lint` before each commit
@@ -71,7 +75,7 @@ clean: ## Remove the environment, the caches and unfinished trainings
 	rm -rf .venv .petpark dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run report sample setup hooks lint format test test-slow bench docs lock clean
+.PHONY: help run report sample tune setup hooks lint format test test-slow bench docs lock clean
 
 $(GROUPS:%=.venv/.%) .venv/.bench: .venv/.%: pyproject.toml requirements.lock | .venv/.made
 	$(INSTALL) --group $*

@@ -19,7 +19,7 @@ from petpark.config.settings import Settings
 from petpark.images import REASONS
 
 ROOT = Path(__file__).parents[1]
-WRITTEN = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), ROOT / "docs" / "sources.md"]
+WRITTEN = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = {"make", "petpark"}
 
 

@@ -96,9 +96,11 @@ def set_values(text: str, keys: Keys, values: Mapping[str, str]) -> str:
         old = _find(text, (*keys, name))
         if old is None:
             text = _insert(text, keys, partial(_pair, name, value))
+        elif old.value.start_mark.index == _end(old.value):  # nothing stands there, which means null
+            after = text.index(":", old.key.end_mark.index) + 1
+            text = f"{text[:after]} {value}{text[after:]}"
         else:
-            start, end = old.value.start_mark.index, _end(old.value)
-            text = f"{text[:start]}{' ' * (text[start - 1] == ':')}{value}{text[end:]}"
+            text = f"{text[: old.value.start_mark.index]}{value}{text[_end(old.value) :]}"
     return text
 
 

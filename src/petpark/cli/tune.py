@@ -29,7 +29,7 @@ def add_commands(commands: "Commands") -> None:
         "--trials", type=_positive, metavar="N", help="trials in all (default: 20; of a grid, every combination)"
     )
     tune.add_argument(
-        "--timeout", type=float, default=math.inf, metavar="MINUTES", help="make a pause after so many minutes"
+        "--timeout", type=_minutes, default=math.inf, metavar="MINUTES", help="make a pause after so many minutes"
     )
     tune.add_argument(
         "--workers", type=_positive, default=1, metavar="N", help="processes that share the cores (default %(default)s)"
@@ -84,6 +84,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _minutes(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
     if not 1 <= int(number) <= int(count):
@@ -91,7 +98,8 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-_positive.__name__, _shard.__name__ = "whole number above 0", "K/N"  # as argparse's complaint names them
+# As argparse's complaints name them.
+_positive.__name__, _minutes.__name__, _shard.__name__ = "whole number above 0", "number of minutes", "K/N"
 
 
 def _tune(args: argparse.Namespace) -> None:

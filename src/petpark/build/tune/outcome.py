@@ -48,20 +48,29 @@ def read(study: optuna.Study, params: Params) -> Search:
     Raises:
         ModelError: no trial came to its end.
     """
-    trials = studies.trials(study)
-    ended = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    if not ended:
-        reasons = [str(trial.user_attrs[studies.STOPPED]) for trial in trials if studies.STOPPED in trial.user_attrs]
-        raise ModelError(f"no trial came to its end{f': {reasons[-1]}' if reasons else '.'}")
-    kinds = ended[0].distributions
+    complete = ended(study)
+    kinds = complete[0].distributions
     return Search(
-        trials=tuple(map(_trial, trials)),
+        trials=tuple(map(_trial, studies.trials(study))),
         logarithmic=frozenset(name for name, kind in kinds.items() if getattr(kind, "log", False)),
         listed={name: kind.choices for name, kind in kinds.items() if isinstance(kind, CategoricalDistribution)},
         now={name: getattr(params.train, name) for name in sorted(kinds)},
         photos=int(studies.facts(study).get(studies.VALIDATION, 0)),
-        importances=_importances(study) if len(ended) >= _TOO_FEW else {},
+        importances=_importances(study) if len(complete) >= _TOO_FEW else {},
     )
+
+
+def ended(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that came to their end.
+
+    Raises:
+        ModelError: there is none.
+    """
+    complete = studies.trials(study, [TrialState.COMPLETE])
+    if not complete:
+        reasons = [trial.user_attrs.get(studies.STOPPED) for trial in studies.trials(study)]
+        raise ModelError(f"no trial came to its end{f': {reasons[-1]}' if reasons else ' yet.'}")
+    return complete
 
 
 def _trial(trial: FrozenTrial) -> Trial:

@@ -29,8 +29,7 @@ def write(values: Mapping[str, Any]) -> str:
     changes = {name: value for name, value in values.items() if not isinstance(train, dict) or train.get(name) != value}
     try:
         new = yamledit.set_values(text, ("train",), {name: _written(value) for name, value in changes.items()})
-        meant["train"] |= changes
-        _check(YAML(typ="safe").load(new), meant)
+        _check(YAML(typ="safe").load(new), {**meant, "train": {**meant["train"], **changes}})
     except (KeyError, TypeError, ValueError, YAMLError):
         listed = ", ".join(f"{name}: {_written(value)}" for name, value in values.items())
         raise SettingsError(
