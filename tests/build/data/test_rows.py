@@ -493,11 +493,11 @@ def test_a_process_that_is_killed_is_gone_on_with(served: Frames, wire: Callable
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    came, measured = len(fetched()), Measured()
+    came, slow.size = len(fetched()), 0
     assert not RESULT.exists()
-    packing.pack(through(served, wire(measured)), RESULT, STORED)
+    packing.pack(address, RESULT, STORED)
     assert photos_of(RESULT) == MANY
-    assert measured.size < 2.2 * 50_000 * (len(MANY) - came) + 100_000
+    assert slow.size < 2.2 * 50_000 * (len(MANY) - came) + 200_000
     assert not [path for path in layout.SCRATCH.rglob("*") if path.name.startswith(".")], "nothing half-written"
 
 
@@ -512,15 +512,15 @@ def test_queries_keep_apart_what_they_fetched_whoever_asks(frames: Frames) -> No
 
 def test_no_photo_of_a_query_is_held_longer_than_it_takes(frames: Frames) -> None:
     for place, label in enumerate(LABELS):
-        frames.fill([(label, f"{number}", bytes([place, number]) * (1 << 19), None) for number in range(15)])
+        frames.fill([(label, f"{number}", bytes([place, number]) * (1 << 17), None) for number in range(40)])
     code = (
         "import resource; from petpark.build.data import packing, rows; from pathlib import Path;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; import psycopg; before = peak();"
         f"packing.pack({frames.address!r}, Path('made.tar'), {STORED!r}); print(peak() - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert RESULT.stat().st_size > 45 << 20
-    assert int(done.stdout) < 36 << 10, "KiB"
+    assert RESULT.stat().st_size > 30 << 20
+    assert int(done.stdout) < 16 << 10, "KiB"
 
 
 def test_photos_lie_in_s3_where_rows_say_so(frames: Frames, s3: S3, bucket: str, workspace: Path) -> None:
