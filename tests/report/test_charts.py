@@ -17,7 +17,9 @@ from tests.report.made import HOSTILE
 
 shares = st.floats(0, 1)
 wild = st.floats(-1e6, 1e6)
-estimates = st.builds(Estimate, value=wild, low=wild, high=wild)
+estimates = st.lists(wild, min_size=3, max_size=3).map(
+    lambda drawn: Estimate(**dict(zip(("low", "value", "high"), sorted(drawn), strict=True)))
+)
 coverages = st.builds(Coverage, threshold=shares, share=shares, accuracy=shares)
 confidences = st.builds(Confidence, photos=st.integers(0, 10**7), confidence=shares, accuracy=shares)
 points = st.lists(st.builds(CurvePoint, recall=shares, precision=shares), max_size=30)
