@@ -69,7 +69,7 @@ def test_a_changed_setting_asks_for_a_run_and_gives_no_verdict(checkout: Path, c
 
 @pytest.mark.parametrize("kind", ["validation", "package", "evaluation"])
 def test_evidence_that_the_lock_does_not_know_is_refused(checkout: Path, kind: str) -> None:
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "validation": {"validation.duplicates": 8},
         "package": {"package.why": "by hand"},
         "evaluation": {"evaluation.model.code": "by hand"},
