@@ -19,7 +19,7 @@ from petpark.config.settings import Settings
 from petpark.images import REASONS
 
 ROOT = Path(__file__).parents[1]
-WRITTEN = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")] + sorted(ROOT.glob("docs/*.md"))
 COMMANDS = {"make", "petpark"}
 
 

@@ -18,7 +18,7 @@ from tests.report.made import HOSTILE
 shares = st.floats(0, 1)
 wild = st.floats(-1e6, 1e6)
 estimates = st.lists(wild, min_size=3, max_size=3).map(
-    lambda each: Estimate(low=min(each), value=sorted(each)[1], high=max(each))
+    lambda drawn: Estimate(**dict(zip(("low", "value", "high"), sorted(drawn), strict=True)))
 )
 coverages = st.builds(Coverage, threshold=shares, share=shares, accuracy=shares)
 confidences = st.builds(Confidence, photos=st.integers(0, 10**7), confidence=shares, accuracy=shares)

@@ -122,8 +122,8 @@ def _class_adds_up(each: ClassFigures, right: int, photos: int, predicted: int) 
         raise ValueError(f"{found} are not the {photos} and {predicted} of the confusion matrix")
     _same(f"recall of '{each.label}'", each.recall.value, right / max(photos, 1))
     _same(f"precision of '{each.label}'", each.precision.value, right / max(predicted, 1))
-    ratio = predicted / max(photos, 1) if photos or predicted else 1.0  # of a label that plays no part
-    _same(f"the rate ratio of '{each.label}'", each.rate_ratio.value, ratio)
+    if photos:  # else it is a convention, and no rule looks at it
+        _same(f"the rate ratio of '{each.label}'", each.rate_ratio.value, predicted / photos)
 
 
 def _same(name: str, said: float, counted: float) -> None:
