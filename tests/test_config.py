@@ -11,6 +11,7 @@ from petpark.config.params import load_params
 from petpark.config.policy import Cost, load_policy
 from petpark.config.settings import Settings, load
 from petpark.config.split import SplitSettings
+from petpark.config.tune import Range
 from petpark.errors import SettingsError
 
 HASH = "ab" * 32
@@ -225,3 +226,31 @@ def test_one_section_is_read_whatever_else_the_file_holds(workspace: Path) -> No
 def test_a_huge_wrong_value_does_not_flood_the_sentence(workspace: Path) -> None:
     values: Any = "x" * 10_000
     assert len(complaint("params.yaml", PARAMS.replace("seed: 3", f"seed: {values}"))) < 300
+
+
+def test_a_search_space_is_lists_and_ranges_and_need_not_be_there(workspace: Path) -> None:
+    layout.PARAMS.write_text(PARAMS)
+    assert load_params().tune.search == {}
+    space = "{learning_rate: {low: 1e-4, high: 0.01, log: true}, freeze: [none, batchnorm], weights: [null, a]}"
+    layout.PARAMS.write_text(f"{PARAMS}tune: {{search: {space}}}\n")
+    assert load_params().tune.search == {
+        "learning_rate": Range(low=1e-4, high=0.01, log=True, points=3),
+        "freeze": ("none", "batchnorm"),
+        "weights": (None, "a"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ("{crop: []}", "'tune.search.crop.list': Tuple should have at least 1 item"),
+        ("{crop: 0.5}", "'tune.search.crop.list': Input should be a valid tuple (found 0.5)"),
+        ("{crop: {low: 0.5}}", "'tune.search.crop.range.high' is missing"),
+        ("{crop: {low: 0.5, high: 1, step: 2}}", "unknown key 'tune.search.crop.range.step'"),
+        ("{crop: {low: 1, high: 0.5}}", "low (1) must lie under high (0.5)"),
+        ("{crop: {low: 0, high: 1, log: true}}", "there is no logarithm of 0: set log to false, or low above 0"),
+        ("{crop: {low: 0.5, high: 1, points: 1}}", "'tune.search.crop.range.points': Input should be greater than"),
+    ],
+)
+def test_a_search_space_that_makes_no_sense_is_one_sentence(space: str, words: str, workspace: Path) -> None:
+    assert words in complaint("params.yaml", f"{PARAMS}tune: {{search: {space}}}\n")

@@ -73,6 +73,16 @@ def test_where_a_stage_must_run_torch_is_installed_first_and_once(checkout: Path
     assert (checkout / ".venv/.train").exists()
 
 
+def test_a_search_brings_the_photos_first_and_gives_the_command_its_words(checkout: Path) -> None:
+    (checkout / ".venv/.train").touch()
+    status, output = make(checkout, "tune", "TUNE_ARGS=--trials 3 --workers 2")
+    assert status == 0, output
+    assert said(output) == ["dvc repro --pull split", "petpark tune --trials 3 --workers 2"]
+    status, output = make(checkout, "tune", BROKEN="1")
+    assert status != 0
+    assert "petpark" not in "".join(said(output)), "no search without photos"
+
+
 def test_a_gate_that_says_no_is_printed_and_fails_the_run(checkout: Path) -> None:
     status, output = make(checkout, "run", REFUSED="1")
     assert status != 0

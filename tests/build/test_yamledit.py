@@ -193,3 +193,24 @@ def test_a_name_that_looks_like_something_else_is_quoted(name: str) -> None:
 
 def test_an_ordinary_name_is_not_quoted() -> None:
     assert yamledit.plain("park-2026.a_1") == "park-2026.a_1"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: # c\n  x:   1 # one\n\n  y: 2\nb: 1\n", "a: # c\n  x:   7 # one\n\n  y: 2\n  new: no.1\nb: 1\n"),
+        ("a: {x: 1, y: 2} # c\n", "a: # c\n  x: 7\n  y: 2\n  new: no.1\n"),
+        ("a:\n  x:\n  y: 2", "a:\n  x: 7\n  y: 2\n  new: no.1"),
+        ("a:\n  x: # nothing yet\n", "a:\n  x: 7 # nothing yet\n  new: no.1\n"),
+        ("a: {}\nb: 1\n", "a:\n  x: 7\n  new: no.1\nb: 1\n"),
+        ("a:\n  x: [1,\n    2] # two lines\n", "a:\n  x: 7 # two lines\n  new: no.1\n"),
+    ],
+)
+def test_values_are_set_where_they_stand_and_new_ones_come_at_the_end(before: str, after: str) -> None:
+    assert yamledit.set_values(before, ("a",), {"x": "7", "new": "no.1"}) == after
+
+
+@pytest.mark.parametrize("text", ["b: 1\n", "a: [1]\n", "a: 1\n", ""])
+def test_values_need_a_mapping(text: str) -> None:
+    with pytest.raises(KeyError):
+        yamledit.set_values(text, ("a",), {"x": "7"})

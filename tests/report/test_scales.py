@@ -1,7 +1,7 @@
 """Scales: every value has a place between the ends, and round values stand at them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from petpark.report.scales import Even, Log, Names, Scale, said
@@ -19,11 +19,13 @@ def check(scale: Scale, values: list[float]) -> None:
     assert len({label for _, label in ticks}) == len(ticks)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 3)), min_size=1))
 def test_an_even_scale_holds_its_values_between_round_ticks(values: list[float]) -> None:
     check(Even.over(values), values)
 
 
+@settings(deadline=None)
 @given(st.lists(positive, min_size=1))
 def test_a_logarithmic_scale_holds_its_values_between_ticks(values: list[float]) -> None:
     check(Log.over(values), values)

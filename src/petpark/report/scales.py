@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 _STEPS: Final = (1, 2, 5, 10)
+_MOST: Final = 6  # values at an axis
 
 
 class Scale(Protocol):
@@ -36,11 +37,16 @@ class Even:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Up to six round values."""
+        return [(self.place(value), f"{value:.10g}") for value in self.marks]
+
+    @property
+    def marks(self) -> list[float]:
+        """Up to six round values between the ends."""
         rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(each * power for each in _STEPS if each * power >= rough * (1 - 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [(self.place(number * step), f"{number * step:.6g}") for number in range(first, last + 1)]
+        return [number * step for number in range(first, last + 1)]
 
     def place(self, value: Any) -> float:
         """Where a value lies."""
@@ -63,16 +69,16 @@ class Log:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """At least two of 1, 2 and 5 times powers of ten if there are such, and at most six."""
-        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        tens = [10.0**power for power in range(first, last + 1)]
-        choices = [tens[:: max(1, len(tens) // 4)], tens, [step * ten for ten in tens for step in _STEPS[:3]]]
-        inside = [[value for value in each if self.low <= value <= self.high] for each in choices]
-        best = max((each for each in inside if len(each) <= 6), key=len, default=inside[0])
-        return [(self.place(value), f"{value:g}") for value in best] if len(best) > 1 else self._ends()
+        """Up to six: 1, 2 and 5 times powers of ten, or these powers alone, or round values between near ends."""
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        fine = [step * 10.0**power for power in powers for step in _STEPS[:3]]
+        tens, fine = ([each for each in some if self.low <= each <= self.high] for some in (fine[::3], fine))
+        values = fine if len(fine) <= _MOST else tens[:: math.ceil(len(tens) / _MOST)]
+        return [(self.place(value), f"{value:.10g}") for value in (values if len(values) > 1 else self._marks)]
 
-    def _ends(self) -> list[tuple[float, str]]:
-        return [(place, f"{self.low * (self.high / self.low) ** place:.2g}") for place in (0.05, 0.5, 0.95)]
+    @property
+    def _marks(self) -> list[float]:
+        return Even(self.low, self.high).marks
 
     def place(self, value: Any) -> float:
         """Where a value lies."""
