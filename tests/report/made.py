@@ -88,7 +88,7 @@ def judged(names: tuple[str, ...], truth: Ints, odds: Floats, rng: np.random.Gen
         return lambda rows: float(np.mean([figure(place)(rows) for place in range(len(names))]))
 
     def gap(rows: Ints) -> float:
-        return float(np.ptp([recall(place)(rows) for place in range(len(names))]))
+        return float(np.ptp([recall(place)(rows) for place in np.unique(truth).tolist()]))
 
     squares = ((odds - np.eye(len(names))[truth]) ** 2).sum(axis=1)
     wrong = np.flatnonzero(~hits)[np.argsort(-sure[~hits], kind="stable")]
