@@ -354,12 +354,15 @@ def test_a_file_whose_name_is_no_text_is_classified(classified: Path) -> None:
 
 
 def test_ctrl_c_ends_quietly_with_status_130(classified: Path) -> None:
+    # Who starts the tests may ignore the signal, and a child would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-u", "-m", "petpark", "predict", *["red.jpg"] * 20_000]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert b"ash" in child.stdout.readline()  # it is at work now
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=60)
+    signal.signal(signal.SIGINT, before)
     assert (child.returncode, err) == (130, b"")
 
 
