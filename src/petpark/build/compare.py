@@ -15,13 +15,13 @@ from ruamel.yaml.error import YAMLError
 
 from petpark import files, lake, layout, metrics, predictions, shards
 from petpark.build import pixels, repository, revisions
+from petpark.build.repository import LOCK
 from petpark.classifier import Classifier
 from petpark.config.policy import Cost
 from petpark.errors import DataError, ModelError, PetparkError, SetupError
 from petpark.evidence.build import Comparison
 from petpark.predictions import Predictions
 
-LOCK: Final = Path("dvc.lock")
 _NEEDED: Final = (layout.MODEL, layout.PREDICTIONS, layout.SPLIT)
 
 

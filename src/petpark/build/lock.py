@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from petpark import files, layout
 from petpark.build import repository
+from petpark.build.repository import LOCK
 from petpark.config.ingest import IngestSettings
 from petpark.errors import DataError
-
-LOCK: Final = Path("dvc.lock")
 
 
 def stale() -> str | None:
@@ -81,8 +80,7 @@ def _changed_stage(repo: Any) -> str | None:
 
 def _replaced_archive(repo: Any) -> str | None:
     tracked = _tracked(repo)
-    stages: dict[str, Any] = YAML(typ="safe").load(LOCK).get("stages", {})
-    for name, stage in stages.items():
+    for name, stage in _read(LOCK)["stages"].items():
         for dep in stage.get("deps", ()):
             path = dep["path"]
             if Path(path).parent == layout.DATA and tracked.get(path) != dep.get("md5"):

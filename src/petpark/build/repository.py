@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from petpark import locks
 from petpark.errors import SetupError
+
+LOCK: Final = Path("dvc.lock")
 
 
 @contextmanager

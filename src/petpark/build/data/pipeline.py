@@ -13,12 +13,12 @@ from ruamel.yaml.error import YAMLError
 
 from petpark import layout
 from petpark.build import yamledit
+from petpark.build.repository import LOCK
 from petpark.config.ingest import Batch, IngestSettings, Role
 from petpark.config.settings import parse, read_yaml
 from petpark.errors import SettingsError
 
 PIPELINE: Final = Path("dvc.yaml")
-LOCK: Final = Path("dvc.lock")
 
 _BATCHES: Final = ("ingest", "batches")
 _READS: Final[dict[str, tuple[tuple[Callable[[str], Path], Role | None], ...]]] = {

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from petpark import files, layout, locks
+from petpark.build import repository
 from petpark.build.data import pipeline, tracking
 
 Texts = dict[Path, bytes | None]  # None: there is no such file
 
 _GITIGNORE: Final = Path(".gitignore")  # `dvc add` may write it
-_TEXTS: Final = (_GITIGNORE, tracking.POINTER, pipeline.LOCK, pipeline.PIPELINE, layout.PARAMS)
+_TEXTS: Final = (_GITIGNORE, tracking.POINTER, repository.LOCK, pipeline.PIPELINE, layout.PARAMS)
 _LOCK: Final = layout.SCRATCH / "data.lock"
 _ASIDE: Final = layout.SCRATCH / "aside"
 _JOURNAL: Final = layout.SCRATCH / "journal.json"  # what a change began with; there as long as it has not ended
