@@ -7,7 +7,7 @@
 .NOTPARALLEL:
 
 BIN := .venv/bin
-GROUPS := data train test dev
+GROUPS := data serve train test dev
 PYTHONS := >=3.11,<3.14
 TREE := tests/test_documents.py tests/test_import_graph.py tests/test_repository.py tests/test_requirements.py
 # The stages of dvc.yaml call `petpark` by its name.
@@ -55,13 +55,13 @@ format: .venv/.dev ## Put the code into its form
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-test: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests (PYTEST_ARGS="-k split" for some)
+test: .venv/.data .venv/.serve .venv/.train .venv/.test .venv/.bench ## Run the tests (PYTEST_ARGS="-k split" for some)
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
 
-test-slow: .venv/.data .venv/.train .venv/.test .venv/.bench ## Run the tests that take minutes
+test-slow: .venv/.data .venv/.serve .venv/.train .venv/.test .venv/.bench ## Run the tests that take minutes
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
-bench: .venv/.data .venv/.train .venv/.bench ## Measure the README's table (ROW=ingest for one row)
+bench: .venv/.data .venv/.serve .venv/.train .venv/.bench ## Measure the README's table (ROW=ingest for one row)
 	$(BIN)/python -m benchmarks $(ROW)
 
 docs: .venv/.data ## Make the documents that come from the code
