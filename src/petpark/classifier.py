@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from petpark import images
+from petpark import embedded, images
 from petpark.errors import ModelError
 
 METADATA: Final = "petpark"
@@ -77,6 +77,18 @@ class Classifier:
         self.labels = self.card.labels
         self.size = self.card.image_size
         _try(self, path)
+
+    @classmethod
+    def embedded(cls, threads: int = 0) -> Self:
+        """Open the model that the installed wheel carries.
+
+        Args:
+            threads: threads of one call; 0 takes all cores.
+
+        Raises:
+            ModelError: this installation carries none.
+        """
+        return cls(embedded.model(), threads)
 
     def predict(self, photo: bytes) -> Prediction:
         """Classify one photo given as the bytes of a file.

@@ -1,0 +1,1 @@
+"""The ways to serve a model, and what they are made of."""
