@@ -50,7 +50,7 @@ def test_a_version_is_one_that_python_packages_may_have(model: Path, version: st
 
 
 @pytest.mark.parametrize(
-    "version", ["", "v1.2.0", "1.2.0-rc1", "latest", "1.2.0+", "1.2.0 ", "1.2.0\n", "1.2.0+G", "١.2"]
+    "version", ["", "v1.2.0", "1.2.0-rc1", "latest", "1.2.0+", "1.2.0 ", "1.2.0\n", "1.2.0+G", "\u0661.2"]
 )
 def test_what_is_no_version_is_refused(model: Path, version: str) -> None:
     with pytest.raises(SetupError, match=r"is no version: write it like 1\.2\.0"):
