@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from petpark import Classifier, images, lake, layout
 from petpark.build import export, networks, package, pixels
-from petpark.classifier import METADATA, ModelCard
+from petpark.card import METADATA, ModelCard
 from petpark.config.package import PackageSettings
 from petpark.errors import ModelError
 from tests.build import lakes
