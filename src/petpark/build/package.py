@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from petpark import files, fingerprint, golden, images, lake, layout, metrics, shards
 from petpark.build import export, networks, pixels
-from petpark.classifier import Classifier, ModelCard
+from petpark.card import ModelCard
+from petpark.classifier import Classifier
 from petpark.config.package import PackageSettings
 from petpark.errors import DataError, ModelError
 from petpark.evidence.package import GoldenRows, Package, Variant
