@@ -1,1 +1,1 @@
-"""The ways to serve a model, and what they are made of."""
+"""Deploy: bring a model to where it serves, and serve it."""

@@ -39,7 +39,9 @@ def build(version: str, wheel: Path, wheels: Path) -> str:
         _link(wheel, tree / wheel.name)
         for path in sorted(wheels.iterdir()):
             _link(path, tree / "wheels" / path.name)
-        run("build", "--output", "tag", "--version", plain(version), folder=tree)  # it takes no folder but the current one
+        run(
+            "build", "--output", "tag", "--version", plain(version), folder=tree
+        )
     return tag
 
 
