@@ -91,9 +91,9 @@ clean: ## Remove the environment, the caches and unfinished trainings
 
 .PHONY: help run serve wheel container report sample tune setup hooks lint format test test-slow bench docs lock clean
 
-# The packaged file and its golden rows, as dvc.lock has them; no photo comes along.
+# The packaged file, its golden rows and its index, as dvc.lock has them; no photo comes along.
 models/model.onnx: $(wildcard dvc.lock) | .venv/.data
-	$(BIN)/dvc pull $@ models/golden.parquet
+	$(BIN)/dvc pull package
 	@touch -c $@
 
 $(GROUPS:%=.venv/.%) .venv/.bench: .venv/.%: pyproject.toml requirements.lock | .venv/.made

@@ -68,7 +68,7 @@ def test_run_ends_by_serving_and_serve_serves_alone(checkout: Path, task: str) -
     (checkout / ".venv/.serve").touch()
     status, output = make(checkout, task)
     assert status == 0, output
-    assert said(output)[-2:] == ["dvc pull models/model.onnx models/golden.parquet", "petpark serve"]
+    assert said(output)[-2:] == ["dvc pull package", "petpark serve"]
     assert said(output)[:-2] == (said(make(checkout, "run", "SERVE=0")[1]) if task == "run" else [])
 
 
@@ -76,7 +76,7 @@ def test_run_ends_by_serving_and_serve_serves_alone(checkout: Path, task: str) -
 def test_the_packaged_file_is_fetched_where_it_is_missing_or_older_than_the_lock(checkout: Path, task: str) -> None:
     for group in ("serve", "dev"):
         (checkout / f".venv/.{group}").touch()
-    pull, model, lock = "dvc pull models/model.onnx models/golden.parquet", checkout / "models/model.onnx", "dvc.lock"
+    pull, model, lock = "dvc pull package", checkout / "models/model.onnx", "dvc.lock"
     assert said(make(checkout, task)[1])[0] == pull
     assert not model.exists(), "what could not be fetched is not made up"
     model.parent.mkdir()
