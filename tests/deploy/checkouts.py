@@ -1,4 +1,4 @@
-"""A checkout of the project's own code with a tiny model of three labels in it: what bundles are built from."""
+"""A checkout of the project's own code, with a model in it: what bundles are built from."""
 
 import os
 import shutil
@@ -12,8 +12,11 @@ ROOT = Path(__file__).parents[2]
 BROUGHT = ("src", "bento", "README.md", "LICENSE", "pyproject.toml", ".gitignore")
 
 
-def make(folder: Path) -> Path:
-    """Copy the project there and commit it, always as the same commit."""
+def make(folder: Path, model: Path | None = None) -> Path:
+    """Copy the project there and commit it, always as the same commit.
+
+    The model is a tiny one of three labels, or the one that is named.
+    """
     for name in BROUGHT:
         source = ROOT / name
         if source.is_dir():
@@ -21,7 +24,11 @@ def make(folder: Path) -> Path:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
-    models.save(folder / layout.MODEL, metadata=models.card())
+    if model is None:
+        models.save(folder / layout.MODEL, metadata=models.card())
+    else:
+        (folder / layout.MODELS).mkdir()
+        shutil.copy(model, folder / layout.MODEL)
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     date = "--date=2026-01-02T03:04:05Z"

@@ -39,9 +39,7 @@ def build(version: str, wheel: Path, wheels: Path) -> str:
         _link(wheel, tree / wheel.name)
         for path in sorted(wheels.iterdir()):
             _link(path, tree / "wheels" / path.name)
-        run(
-            "build", "--output", "tag", "--version", plain(version), folder=tree
-        )
+        run("build", "--output", "tag", "--version", plain(version), folder=tree)
     return tag
 
 
