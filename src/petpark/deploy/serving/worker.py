@@ -105,7 +105,7 @@ class Worker:
     def _index(self) -> nearest.Index | None:
         """The training photos beside the model, read when someone asks: most workers never need them."""
         path = self._path.with_name(nearest.INDEX.name)
-        return nearest.read(path) if path.is_file() else None
+        return nearest.read(path, self._path) if path.is_file() else None
 
 
 def _thumbnail(prepared: images.Pixels) -> images.Pixels:
