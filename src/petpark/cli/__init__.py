@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark.cli import build, data, tune
+from petpark.cli import build, data, predictions, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     build.add_commands(commands)
     data.add_commands(commands)
     tune.add_commands(commands)
+    predictions.add_commands(commands)
     return top
 
 
