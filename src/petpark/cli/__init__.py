@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark.cli import build, data, serve, tune
+from petpark.cli import build, data, predictions, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_commands(commands)
     tune.add_commands(commands)
     serve.add_commands(commands)
+    predictions.add_commands(commands)
     return top
 
 
