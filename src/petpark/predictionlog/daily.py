@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import URL, Connection, Row, Select, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from petpark import databases, files
 from petpark.errors import DataError
@@ -78,12 +77,10 @@ def export(url: URL, day: date, path: Path) -> Exported:
     """
     engine = database.to_read(url)
     try:
-        with engine.connect() as connection:
+        with databases.told(url), engine.connect() as connection:
             schema.check(connection)
             with files.whole(path) as partial:
                 return _written(connection, day, partial)
-    except SQLAlchemyError as error:
-        raise databases.unreachable(url, error) from None
     finally:
         engine.dispose()
 
