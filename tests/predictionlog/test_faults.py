@@ -134,7 +134,7 @@ def test_a_database_that_is_not_there_yet_is_written_when_it_comes(
 def test_nothing_that_is_said_of_a_lost_database_holds_its_password(
     postgresql: PostgreSQL, writers: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wrong = postgresql.address(password="s3cr:et/%")  # noqa: S106 - a wrong one
+    wrong = postgresql.address(password="s3cr:et/%")
     with caplog.at_level(logging.DEBUG):
         for url in (wrong, postgresql.address("nowhere"), postgresql.address(port=1)):
             writer = writers(url)
