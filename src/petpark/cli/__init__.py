@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from petpark import embedded
-from petpark.cli import build, bundle, data, serve, tune
+from petpark.cli import build, bundle, data, predictions, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_commands(commands)
     bundle.add_commands(commands)
     serve.add_commands(commands)
+    predictions.add_commands(commands)
     return top
 
 
