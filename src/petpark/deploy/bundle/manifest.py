@@ -47,8 +47,6 @@ def of(model: Path, version: str, commit: str) -> BuildManifest:
     """
     if not re.fullmatch(VERSION, version):
         raise SetupError(f"'{version}' is no version: write it like 1.2.0 or 1.2.0rc1.")
-    from petpark.classifier import Classifier  # here, since those who only read manifests need no onnxruntime
-
     from petpark.classifier import Classifier  # here: who only reads a manifest needs no onnxruntime
 
     card = Classifier(model, threads=1).card
