@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from petpark import images
-from petpark.classifier import METADATA, ModelCard
+from petpark.card import METADATA, ModelCard
 
 LABELS: Final = ("ash", "beech", "cedar")
 SIZE: Final = 16

@@ -1,4 +1,4 @@
-"""From the bytes of a photo to a prediction, with real ONNX files whose answers are known."""
+"""From the file or the pixels of a photo to a prediction, with real ONNX files whose answers are known."""
 
 import io
 import json
@@ -16,9 +16,10 @@ from PIL import Image
 
 import petpark
 from petpark import images
-from petpark.classifier import Classifier, ModelCard
-from petpark.errors import ModelError
-from petpark.images import ImageError
+from petpark.card import ModelCard
+from petpark.classifier import Classifier, Photo, Prediction
+from petpark.errors import DataError, ModelError
+from petpark.images import ImageError, Pixels
 from tests import models
 from tests.conftest import draw, encoded, jpeg
 
@@ -123,10 +124,136 @@ def test_what_the_file_says_of_itself_is_at_hand(tmp_path: Path) -> None:
 
 
 def test_many_threads_share_one_classifier_and_get_the_same_answers(classifier: Classifier) -> None:
-    photos = [photo(number, (RED, GREEN, BLUE)[number % 3]) for number in range(24)]
-    alone = [classifier.predict(data) for data in photos]
-    with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(classifier.predict, photos * 10)) == alone * 10
+    files = [photo(number, (RED, GREEN, BLUE)[number % 3]) for number in range(24)]
+    photos: list[Photo] = [*files, *(encoded(draw(number), "PNG") for number in range(4)), *map(pixels_of, files)]
+    alone = [exactly(classifier.predict(each, embedding=True)) for each in photos]
+    with ThreadPoolExecutor(8) as pool:
+        single = pool.map(lambda each: exactly(classifier.predict(each, embedding=True)), photos * 10)
+        several = [pool.submit(classifier.predict_many, photos, embedding=True) for _ in range(8)]
+        assert list(single) == alone * 10
+        together = [exactly(each) for each in classifier.predict_many(photos, embedding=True)]
+        assert [[exactly(each) for each in done.result()] for done in several] == [together] * 8
+
+
+def exactly(answer: Prediction) -> tuple[Prediction, bytes]:
+    """A prediction to the last bit."""
+    assert answer.embedding is not None
+    return answer, answer.embedding.tobytes()
+
+
+def pixels_of(data: bytes) -> Pixels:
+    """A photo's pixels at full size, as another program would decode them."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+@pytest.mark.parametrize(("tint", "label"), [(RED, "ash"), (GREEN, "beech"), (BLUE, "cedar")])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 300), (72, 96), (600, 37)])
+def test_pixels_get_the_label_of_their_colour(
+    classifier: Classifier, tint: tuple[int, int, int], label: str, shape: tuple[int, int]
+) -> None:
+    answer = classifier.predict(np.asarray(draw(7, height=shape[0], width=shape[1], tint=tint)))
+    assert answer.label == label
+    assert list(answer.probabilities) == list(models.LABELS)
+
+
+def test_pixels_get_the_answer_of_the_file_that_holds_them(classifier: Classifier) -> None:
+    for seed in range(8):
+        data = encoded(draw(seed, tint=GREY), "PNG")
+        assert classifier.predict(pixels_of(data)) == classifier.predict(data)
+
+
+def test_pixels_at_full_size_get_nearly_the_answer_of_their_large_jpeg(classifier: Classifier) -> None:
+    for seed in range(8):
+        data = photo(seed, GREY, width=800, height=600)
+        of_file, of_pixels = classifier.predict(data), classifier.predict(pixels_of(data))
+        assert of_pixels.probabilities == pytest.approx(of_file.probabilities, abs=0.02)
+        assert of_pixels.label == of_file.label
+
+
+def test_pixels_need_not_lie_in_one_piece_of_memory_and_stay_as_they_are(classifier: Classifier) -> None:
+    blue_first = np.asarray(draw(8, tint=RED))[:, :, ::-1].copy()
+    blue_first.flags.writeable = False
+    before = blue_first.copy()
+    assert classifier.predict(blue_first[:, :, ::-1]).label == "ash"
+    assert classifier.predict(blue_first).label == "cedar"
+    assert (blue_first == before).all()
+    assert classifier.predict(before[::2, ::3]) == classifier.predict(before[::2, ::3].copy())
+
+
+def test_files_and_pixels_may_come_together_and_an_array_of_photos_is_many(classifier: Classifier) -> None:
+    mixed = classifier.predict_many([photo(1, RED), pixels_of(photo(2, BLUE)), encoded(draw(3, tint=GREEN), "GIF")])
+    assert [answer.label for answer in mixed] == ["ash", "cedar", "beech"]
+    stack = np.stack([pixels_of(photo(number, (RED, GREEN)[number % 2])) for number in range(4)])
+    assert [answer.label for answer in classifier.predict_many(stack)] == ["ash", "beech"] * 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (np.zeros((40, 40, 3), np.float32), "float32 [40, 40, 3]"),
+        (np.zeros((40, 40, 3), np.int64), "int64 [40, 40, 3]"),
+        (np.zeros((40, 40, 4), np.uint8), "uint8 [40, 40, 4]"),
+        (np.zeros((3, 40, 40), np.uint8), "uint8 [3, 40, 40]"),
+        (np.zeros((40, 40), np.uint8), "uint8 [40, 40]"),
+        (np.zeros((1, 40, 40, 3), np.uint8), "uint8 [1, 40, 40, 3]"),
+        (np.zeros((15, 40, 3), np.uint8), "uint8 [15, 40, 3]"),
+        (np.zeros((40, 0, 3), np.uint8), "uint8 [40, 0, 3]"),
+        (np.array(b"photo"), "|S5 []"),
+        ("photo.jpg", "str"),
+        (Path("photo.jpg"), "PosixPath"),
+        (draw(1), "Image"),
+        (None, "NoneType"),
+    ],
+    ids=str,
+)
+def test_what_is_neither_a_file_nor_pixels_is_refused_in_one_sentence(
+    classifier: Classifier, wrong: Any, named: str
+) -> None:
+    for ask in (classifier.predict, classifier.prepare, lambda photo: classifier.predict_many([photo])):
+        with pytest.raises(DataError) as caught:
+            ask(wrong)
+        assert str(caught.value) == (
+            "A photo is the bytes of its file, or a uint8 array [H, W, 3] of RGB values with sides of at least 16 "
+            f"pixels, and not {named}."
+        )
+
+
+def test_an_embedding_comes_only_where_it_is_asked_for(classifier: Classifier) -> None:
+    photos = [photo(number, (RED, GREEN, BLUE)[number % 3]) for number in range(70)]
+    plain, rich = classifier.predict_many(photos), classifier.predict_many(photos, embedding=True)
+    assert plain == rich
+    assert {answer.embedding for answer in plain} == {classifier.predict(photos[0]).embedding} == {None}
+    expected = np.stack([classifier.prepare(data) for data in photos]).mean((1, 2)) / 255
+    for answer, row in zip(rich, expected, strict=True):
+        assert answer.embedding is not None
+        assert answer.embedding.shape == (3,)
+        assert answer.embedding.dtype == np.float32
+        assert answer.embedding == pytest.approx(row, abs=1e-5)
+        assert answer.embedding.base is None, "it keeps the whole batch in memory"
+
+
+def test_a_service_may_allow_fewer_pixels(model: Path) -> None:
+    small = Classifier(model, max_pixels=96 * 72)
+    assert small.predict(photo(1, RED)) == Classifier(model).predict(photo(1, RED))
+    for data in (photo(1, RED, width=97), encoded(draw(1, width=97, tint=RED), "PNG")):
+        with pytest.raises(ImageError) as caught:
+            small.predict(data)
+        assert caught.value.reason == "too-many-pixels"
+        assert Classifier(model).predict(data).label == "ash"
+
+
+def test_of_many_photos_a_few_at_a_time_are_in_memory(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    run = classifier.run
+
+    def watched(pixels: Pixels) -> tuple[Any, Any]:
+        asked.append(len(pixels))
+        return run(pixels)
+
+    monkeypatch.setattr(classifier, "run", watched)
+    data = photo(1, GREEN)
+    assert len(classifier.predict_many(data for _ in range(150))) == 150
+    assert asked == [64, 64, 22]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF"])

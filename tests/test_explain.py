@@ -1,7 +1,9 @@
-"""Occlusion maps find what a model looks at, and neighbours are the nearest ones."""
+"""Occlusion maps find what a model looks at, and an explanation shows it on the photo."""
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ from PIL import Image
 
 from petpark import explain
 from petpark.classifier import Classifier
-from petpark.images import Pixels
+from petpark.errors import DataError
+from petpark.images import ImageError, Pixels
+from petpark.nearest import Index
 from tests import models
-from tests.conftest import draw
+from tests.conftest import draw, encoded, jpeg
 
 BRIGHT, DARK = 0, 1
 SIZE = 32
@@ -36,7 +40,7 @@ def lit(row: int, column: int, side: int = SIZE // 2) -> Pixels:
 def opened(png: bytes) -> NDArray[np.int64]:
     image = Image.open(io.BytesIO(png))
     assert image.format == "PNG"
-    return np.asarray(image).astype(np.int64)
+    return np.asarray(image.convert("RGB")).astype(np.int64)
 
 
 @pytest.mark.parametrize("grid", [4, 8, 16])
@@ -108,42 +112,141 @@ def test_under_no_heat_the_photo_is_there_in_grey() -> None:
     assert (pixels[20:, :8] <= 5).all()
 
 
-def turned(*degrees: float, length: float = 1.0) -> NDArray[np.float32]:
-    angles = np.radians(degrees)
-    return (length * np.stack([np.cos(angles), np.sin(angles)], 1)).astype(np.float32)
+def test_a_palette_changes_a_picture_little_and_takes_less_room() -> None:
+    falls = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    photo = np.random.default_rng(1).integers(0, 256, (96, 128, 3)).astype(np.uint8)
+    whole, small = (explain.overlay(photo, falls, 512, 384, colours) for colours in (0, 256))
+    assert np.abs(opened(whole) - opened(small)).mean() < 6
+    assert len(small) < len(whole) / 2
 
 
-def test_neighbours_are_the_nearest_by_angle_the_most_similar_first() -> None:
-    known = turned(0, 90, 10, 180, 45)
-    rows, cosines = explain.nearest(turned(0, 85, length=7.0), known, 3)
-    assert rows.tolist() == [[0, 2, 4], [1, 4, 2]]
-    assert cosines[0] == pytest.approx(np.cos(np.radians([0, 10, 45])), abs=1e-6)
-    assert cosines[1] == pytest.approx(np.cos(np.radians([5, 40, 75])), abs=1e-6)
+def photo(width: int, height: int, light: tuple[float, float]) -> Image.Image:
+    """A dark picture with one bright quarter, whose top left is given as shares of the sides."""
+    picture = Image.new("RGB", (width, height), (10, 10, 10))
+    left, top = round(light[0] * width), round(light[1] * height)
+    picture.paste((245, 245, 245), (left, top, left + width // 2, top + height // 2))
+    return picture
 
 
-def test_neighbours_agree_with_a_plain_search() -> None:
-    rng = np.random.default_rng(1)
-    query, known = (rng.normal(size=(count, 5)).astype(np.float32) for count in (20, 300))
-    rows, cosines = explain.nearest(query, known, 4)
-    for one, found, scores in zip(query, rows, cosines, strict=True):
-        by_hand = np.array([one @ other / np.linalg.norm(one) / np.linalg.norm(other) for other in known])
-        assert found.tolist() == np.argsort(-by_hand)[:4].tolist()
-        assert scores == pytest.approx(by_hand[found], abs=1e-5)
+def warmth(png: bytes) -> NDArray[np.float64]:
+    """How much more red than blue the four quarters of a picture are, [2, 2]."""
+    pixels = opened(png)
+    height, width = (side // 2 * 2 for side in pixels.shape[:2])
+    red_less_blue = (pixels[:height, :width, 0] - pixels[:height, :width, 2]).reshape(2, height // 2, 2, width // 2)
+    return np.asarray(red_less_blue.mean((1, 3)))
 
 
-def test_of_equals_the_first_comes_first() -> None:
-    known = np.tile(turned(30), (6, 1))
-    rows, _ = explain.nearest(turned(30, 31), known, 4)
-    assert rows.tolist() == [[0, 1, 2, 3], [0, 1, 2, 3]]
+def test_a_photo_is_explained_where_its_answer_rests(corner: Classifier) -> None:
+    data = encoded(photo(400, 300, (0, 0)), "PNG")
+    found, said = explain.explain_photo(corner, data), corner.predict(data)
+    assert (
+        (found.label, found.probability) == (said.label, said.confidence) == ("bright", pytest.approx(0.96, abs=0.01))
+    )
+    assert found.nearest == ()
+    heat = warmth(found.png)
+    assert heat[0, 0] > 40
+    assert np.abs(heat.ravel()[1:]).max() < 15
 
 
-def test_an_embedding_of_zeros_is_like_nothing() -> None:
-    rows, cosines = explain.nearest(np.zeros((1, 2), np.float32), turned(0, 90), 2)
-    assert (rows.tolist(), cosines.tolist()) == ([[0, 1]], [[0.0, 0.0]])
+def test_another_label_is_explained_where_it_is_asked_for(corner: Classifier) -> None:
+    data = encoded(photo(400, 300, (0, 0)), "PNG")
+    found = explain.explain_photo(corner, data, "dark")
+    assert (found.label, found.probability) == ("dark", corner.predict(data).probabilities["dark"])
+    heat = warmth(found.png)
+    assert heat[0, 0] < -40
+    assert np.abs(heat.ravel()[1:]).max() < 15
 
 
-@pytest.mark.parametrize(("asked", "known", "found"), [(0, 5, 3), (2, 0, 0), (2, 2, 2)])
-def test_where_there_are_few_there_are_few_neighbours(asked: int, known: int, found: int) -> None:
-    rows, cosines = explain.nearest(np.ones((asked, 2), np.float32), np.ones((known, 2), np.float32), 3)
-    assert rows.shape == cosines.shape == (asked, found)
-    assert rows.dtype == np.int64
+def test_a_photo_that_lies_on_its_side_is_explained_upright(corner: Classifier) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right: what is stored at the bottom left belongs to the top left
+    data = encoded(photo(400, 300, (0, 0.5)), "JPEG", exif=exif)
+    found = explain.explain_photo(corner, data)
+    assert found.label == "bright"
+    assert opened(found.png).shape == (400, 300, 3)
+    assert warmth(found.png)[0, 0] > 40
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shown"),
+    [
+        (400, 300, (400, 300)),
+        (33, 40, (33, 40)),
+        (512, 100, (512, 100)),
+        (1600, 1200, (512, 384)),
+        (1200, 1601, (384, 512)),
+        (3000, 160, (512, 27)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_picture_has_the_photo_s_shape_and_at_most_512_pixels_a_side(
+    corner: Classifier, width: int, height: int, shown: tuple[int, int], kind: str
+) -> None:
+    found = explain.explain_photo(corner, encoded(draw(1, width=width, height=height), kind))
+    assert opened(found.png).shape == (shown[1], shown[0], 3)
+    assert len(found.png) < 300_000
+
+
+def test_the_picture_is_as_sharp_as_the_photo_however_little_of_it_the_model_needs(corner: Classifier) -> None:
+    stripes = np.zeros((480, 640, 3), np.uint8)
+    stripes[:, ::8] = stripes[:, 1::8] = 255
+    found = explain.explain_photo(corner, jpeg(Image.fromarray(stripes), 95))
+    line = opened(found.png)[300, 300:].mean(1)
+    assert np.ptp(line) > 120, "the stripes are gone"
+
+
+def test_the_nearest_photos_are_those_of_the_index(tmp_path: Path) -> None:
+    path = models.save(tmp_path / "m.onnx", metadata=models.card())
+    classifier = Classifier(path)
+    tints = {"red": (230, 40, 40), "green": (40, 230, 40), "blue": (40, 40, 230)}
+    photos = [jpeg(draw(number, tint=tint)) for number, tint in enumerate(tints.values())]
+    embeddings = [classifier.predict(data, embedding=True).embedding for data in photos]
+    index = Index(list("abc"), list(tints), np.array(embeddings, np.float32))
+    for place, data in enumerate(photos):
+        found = explain.explain_photo(classifier, data, index=index).nearest
+        assert len(found) == 3
+        assert (found[0].id, found[0].label) == ("abc"[place], list(tints)[place])
+        assert found[0].similarity == pytest.approx(1, abs=1e-5)
+        assert len(explain.explain_photo(classifier, data, index=index, neighbours=1).nearest) == 1
+
+
+def test_the_work_for_an_explanation_is_bounded(corner: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    run = corner._session.run
+
+    def watched(names: Any, feed: dict[str, Pixels]) -> Any:
+        asked.append(len(feed["image"]))
+        return run(names, feed)
+
+    monkeypatch.setattr(corner, "_session", SimpleNamespace(run=watched))
+    explain.explain_photo(corner, jpeg(draw(1, width=1600, height=1200)))
+    assert sum(asked) == explain.GRID**2 + 2
+    assert max(asked) <= 64
+
+
+def test_an_unknown_label_is_refused_before_anything_is_decoded(corner: Classifier) -> None:
+    with pytest.raises(DataError, match=r"^The model does not know the label 'dim'; it knows bright, dark\.$"):
+        explain.explain_photo(corner, b"", "dim")
+
+
+def test_an_index_of_another_model_is_refused(corner: Classifier) -> None:
+    index = Index(["a"], ["bright"], np.ones((1, 5), np.float32))
+    with pytest.raises(DataError, match="of another model"):
+        explain.explain_photo(corner, jpeg(draw(1)), index=index)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "empty"), (b"notes", "not-an-image"), (jpeg(draw(1, width=300, height=300))[:-99], "damaged")],
+)
+def test_a_photo_that_cannot_be_used_is_not_explained(corner: Classifier, data: bytes, reason: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        explain.explain_photo(corner, data)
+    assert caught.value.reason == reason
+
+
+def test_a_photo_of_too_many_pixels_is_not_explained(tmp_path: Path) -> None:
+    path = models.save(tmp_path / "m.onnx", metadata=models.card())
+    with pytest.raises(ImageError) as caught:
+        explain.explain_photo(Classifier(path, max_pixels=90_000), jpeg(draw(1, width=301, height=300)))
+    assert caught.value.reason == "too-many-pixels"

@@ -1,13 +1,16 @@
-"""Golden rows: what is written comes back, bit for bit."""
+"""Golden rows: what is written comes back, bit for bit, and the committed model gives the committed answers."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
-from petpark import golden, layout
+from petpark import Classifier, golden, images, layout
 from petpark.errors import DataError
 from petpark.golden import GoldenRows
+
+ROOT = Path(__file__).parents[1]
 
 
 def rows(count: int, classes: int) -> GoldenRows:
@@ -39,6 +42,26 @@ def test_rows_lie_beside_the_model_and_replace_older_ones(workspace: Path) -> No
     golden.write(rows(4, 2))
     assert len(golden.read().ids) == 4
     assert [path.name for path in layout.MODELS.iterdir()] == ["golden.parquet"]
+
+
+def committed(path: Path) -> Path:
+    """What dvc.lock names under that path, in the store of the repository."""
+    stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"].values()
+    (md5,) = {out["md5"] for stage in stages for out in stage.get("outs", []) if out["path"] == str(path)}
+    found = ROOT.joinpath(".dvc/store/files/md5", md5[:2], md5[2:])
+    if not found.is_file():
+        pytest.skip(f"needs {path} of dvc.lock in .dvc/store: the remote is elsewhere, or `dvc push` is due")
+    return found
+
+
+def test_the_committed_model_gives_the_committed_answers_to_files_and_to_pixels() -> None:
+    held, classifier = golden.read(committed(layout.GOLDEN)), Classifier(committed(layout.MODEL))
+    decoded = [images.decode(photo).pixels for photo in held.photos]
+    assert any(min(pixels.shape[:2]) > classifier.size for pixels in decoded), "no photo is scaled"
+    for photos in (held.photos, decoded):
+        answers = np.array([list(answer.probabilities.values()) for answer in classifier.predict_many(photos)])
+        assert np.abs(answers - held.probabilities).max() <= 0.02
+        assert (answers.argmax(1) == held.probabilities.argmax(1)).all()
 
 
 def test_missing_rows_are_one_sentence(workspace: Path) -> None:

@@ -1,13 +1,9 @@
-"""The one classifier: from the bytes of a photo to a prediction, by the packaged ONNX file. No torch.
+"""The one classifier: from a photo to a prediction, by the packaged ONNX file (contract: `card`). No torch."""
 
-Contract of the file: input `image` uint8 [N, S, S, 3] RGB; outputs `probabilities` float32 [N, K] and `embedding`
-float32 [N, <=128]; metadata `petpark` (JSON, see `ModelCard`).
-"""
-
-import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,37 +11,16 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from petpark import images
-from petpark.errors import ModelError
+from petpark import card, images
+from petpark.errors import DataError, ModelError
 
-METADATA: Final = "petpark"
-INPUT: Final = "image"
-OUTPUTS: Final = ("probabilities", "embedding")
 _BATCH: Final = 64
 _ROUNDING: Final = 1e-3  # of the sum of probabilities
 
+Photo = bytes | images.Pixels
+"""A file, as it is; or its pixels, uint8 [H, W, 3], RGB, upright."""
 Probabilities = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model file says about itself."""
-
-    labels: tuple[str, ...]
-    image_size: int
-    threshold: float
-    """Below this confidence an answer counts as unsure."""
-    architecture: str
-    variant: str
-    data: str
-    """Fingerprint of the split that it was trained on."""
-    code: str
-    """Fingerprint of the code that trained and packaged it."""
-    preprocessing: str = images.PREPROCESSING
-
-    def dump(self) -> str:
-        """The card as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+Embeddings = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,56 +31,81 @@ class Prediction:
     confidence: float
     unsure: bool
     probabilities: dict[str, float]
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """What the model saw, [E]: alike for photos that look alike to it. Only where it was asked for."""
 
 
 class Classifier:
     """Turns photos into predictions; safe to share between threads.
 
+    A photo is given as the bytes of its file, or as pixels. A large JPEG is decoded at a smaller scale, so its pixels
+    at full size may get probabilities that differ by up to 0.02 from those of the file.
+
     Args:
         model: path of a packaged ONNX file.
         threads: threads of one call; 0 takes all cores.
+        max_pixels: files of photos with more are refused before they are decoded.
 
     Raises:
         ModelError: no such file, no ONNX, or not a file that petpark packaged.
     """
 
-    def __init__(self, model: str | os.PathLike[str], threads: int = 0) -> None:
+    def __init__(self, model: str | os.PathLike[str], threads: int = 0, max_pixels: int = images.MAX_PIXELS) -> None:
         path = Path(model)
         self._session = _open(path, threads)
-        self.card = _card(self._session, path)
-        self._widths = [_shapes(self._session)[name][1] for name in OUTPUTS]
+        shapes = {value.name: value.shape for value in (*self._session.get_inputs(), *self._session.get_outputs())}
+        self.card = card.read(self._session.get_modelmeta().custom_metadata_map, shapes, path)
+        self._widths = [shapes[name][1] for name in card.OUTPUTS]
         self.labels = self.card.labels
         self.size = self.card.image_size
+        self.max_pixels = max_pixels
         _try(self, path)
 
-    def predict(self, photo: bytes) -> Prediction:
-        """Classify one photo given as the bytes of a file.
+    def predict(self, photo: Photo, *, embedding: bool = False) -> Prediction:
+        """Classify one photo.
+
+        Args:
+            photo: the bytes of its file, or uint8 [H, W, 3], RGB.
+            embedding: whether the prediction is to hold the photo's embedding too.
 
         Raises:
-            images.ImageError: the photo cannot be used, and why.
+            images.ImageError: the file cannot be used, and why.
+            DataError: neither a file nor pixels.
         """
-        return self.predict_many([photo])[0]
+        return self.predict_many([photo], embedding=embedding)[0]
 
-    def predict_many(self, photos: Iterable[bytes]) -> list[Prediction]:
-        """Classify photos given as the bytes of files.
+    def predict_many(self, photos: Iterable[Photo], *, embedding: bool = False) -> list[Prediction]:
+        """Classify photos, in their order; a few at a time are in memory.
+
+        Args:
+            photos: each the bytes of a file, or uint8 [H, W, 3], RGB, of a size of its own.
+            embedding: whether the predictions are to hold the photos' embeddings too.
 
         Raises:
-            images.ImageError: a photo cannot be used, and why.
+            images.ImageError: a file cannot be used, and why.
+            DataError: neither a file nor pixels.
         """
-        prepared = [self.prepare(photo) for photo in photos]
-        if not prepared:
-            return []
-        return self.answers(self.run(np.stack(prepared))[0])
+        found: list[Prediction] = []
+        prepared = map(self.prepare, photos)
+        while part := list(islice(prepared, _BATCH)):
+            probabilities, embeddings = self.run(np.stack(part))
+            found += self.answers(probabilities, embeddings if embedding else None)
+        return found
 
-    def prepare(self, photo: bytes) -> images.Pixels:
-        """Turn the bytes of a photo into what the model sees, uint8 [S, S, 3].
+    def prepare(self, photo: Photo) -> images.Pixels:
+        """Turn a photo into what the model sees, uint8 [S, S, 3].
 
         Raises:
-            images.ImageError: the photo cannot be used, and why.
+            images.ImageError: the file cannot be used, and why.
+            DataError: neither a file nor pixels.
         """
-        return images.prepare(images.decode(photo, min_side=self.size).pixels, self.size)
+        if isinstance(photo, bytes):
+            pixels = images.decode(photo, min_side=self.size, max_pixels=self.max_pixels).pixels
+        else:
+            pixels = _checked(photo)
+        return images.prepare(pixels, self.size)
 
-    def run(self, pixels: images.Pixels) -> tuple[Probabilities, NDArray[np.float32]]:
+    def run(self, pixels: images.Pixels) -> tuple[Probabilities, Embeddings]:
         """Run the model.
 
         Args:
@@ -116,19 +116,33 @@ class Classifier:
         """
         steps = range(0, len(pixels), _BATCH)
         parts = [[np.empty((0, width), np.float32) for width in self._widths]]
-        parts += [self._session.run(OUTPUTS, {INPUT: pixels[i : i + _BATCH]}) for i in steps]
+        parts += [self._session.run(card.OUTPUTS, {card.INPUT: pixels[i : i + _BATCH]}) for i in steps]
         probabilities, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
         return probabilities, embeddings
 
-    def answers(self, probabilities: Probabilities) -> list[Prediction]:
-        """Turn probabilities [N, K] into predictions."""
-        return [self._answer(row) for row in probabilities.tolist()]
+    def answers(self, probabilities: Probabilities, embeddings: Embeddings | None = None) -> list[Prediction]:
+        """Turn probabilities [N, K], and embeddings [N, E] where they are wanted, into predictions."""
+        rows = [None] * len(probabilities) if embeddings is None else [row.copy() for row in embeddings]
+        return [self._answer(row, vector) for row, vector in zip(probabilities.tolist(), rows, strict=True)]
 
-    def _answer(self, row: Sequence[float]) -> Prediction:
+    def _answer(self, row: Sequence[float], embedding: NDArray[np.float32] | None) -> Prediction:
         best = max(range(len(row)), key=row.__getitem__)
-        return Prediction(
-            self.labels[best], row[best], row[best] < self.card.threshold, dict(zip(self.labels, row, strict=True))
-        )
+        probabilities = dict(zip(self.labels, row, strict=True))
+        return Prediction(self.labels[best], row[best], row[best] < self.card.threshold, probabilities, embedding)
+
+
+def _checked(photo: Any) -> images.Pixels:
+    """Pixels that were given in place of a file, if that is what they are."""
+    if not isinstance(photo, np.ndarray):
+        found = type(photo).__name__
+    elif photo.dtype == np.uint8 and photo.shape[2:] == (3,) and min(photo.shape[:2]) >= images.MIN_SIDE:
+        return photo
+    else:
+        found = f"{photo.dtype} {[*photo.shape]}"
+    raise DataError(
+        "A photo is the bytes of its file, or a uint8 array [H, W, 3] of RGB values with sides of at least "
+        f"{images.MIN_SIDE} pixels, and not {found}."
+    )
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:
@@ -162,55 +176,3 @@ def _try(classifier: Classifier, path: Path) -> None:
         raise ModelError(f"{path} gives answers that are no probabilities: package it again.")
     if not np.isfinite(embeddings).all():
         raise ModelError(f"{path} gives embeddings that are no numbers: package it again.")
-
-
-def _card(session: ort.InferenceSession, path: Path) -> ModelCard:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    shapes = _shapes(session)
-    if text is None or not {INPUT, *OUTPUTS} <= shapes.keys():
-        raise ModelError(f"{path} was not packaged by petpark: make it with `dvc repro package`.")
-    try:
-        card = _parsed(text)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise ModelError(f"{path} carries metadata that this version does not read: package it again.") from None
-    if card.preprocessing != images.PREPROCESSING:
-        raise ModelError(
-            f"{path} wants preprocessing '{card.preprocessing}', and this version does '{images.PREPROCESSING}': "
-            "package it again."
-        )
-    if not _fits(card, shapes):
-        raise ModelError(f"{path} has another image size or number of labels than its metadata says: package it again.")
-    return card
-
-
-def _parsed(text: str) -> ModelCard:
-    """Read a card; what is in it is believed by nobody else's word."""
-    values: dict[str, Any] = json.loads(text)
-    labels, threshold = values["labels"], values["threshold"]
-    if not isinstance(labels, list) or not labels or not all(map(_is_label, labels)) or len({*labels}) < len(labels):
-        raise ValueError
-    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:  # which NaN is not
-        raise ValueError
-    card = ModelCard(**{**values, "labels": tuple(labels)})
-    words = (card.architecture, card.variant, card.data, card.code, card.preprocessing)
-    if not all(isinstance(word, str) for word in words):
-        raise TypeError
-    return card
-
-
-def _is_label(label: object) -> bool:
-    return isinstance(label, str) and label != "" and label.isprintable()
-
-
-def _fits(card: ModelCard, shapes: dict[str, list[Any]]) -> bool:
-    probabilities, embedding = (shapes[name][1:] for name in OUTPUTS)
-    return (
-        shapes[INPUT][1:] == [card.image_size, card.image_size, 3]
-        and probabilities == [len(card.labels)]
-        and [type(width) for width in embedding] == [int]
-    )
-
-
-def _shapes(session: ort.InferenceSession) -> dict[str, list[Any]]:
-    """The shape of each input and output, the free first dimension as a name."""
-    return {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())}

@@ -1,6 +1,8 @@
 """Explanations: where the model looked, and which known photos look alike to it."""
 
 import io
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +10,79 @@ from PIL import Image
 
 from petpark import images
 from petpark.classifier import Classifier
+from petpark.errors import DataError
+from petpark.nearest import Index, Neighbour
 
-GRID = 8
+GRID: Final = 8
+LONGEST: Final = 512  # side of an explanation's picture, in pixels
+_COLOURS: Final = 256
+_NEIGHBOURS: Final = 4
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a photo gets a label."""
+
+    label: str
+    probability: float
+    """That the model gives to the label."""
+    png: bytes
+    """The photo, upright and in grey, under its occlusion map."""
+    nearest: tuple[Neighbour, ...]
+    """Training photos that the model finds similar, the most similar first."""
+
+
+def explain_photo(
+    classifier: Classifier,
+    photo: bytes,
+    label: str | None = None,
+    index: Index | None = None,
+    neighbours: int = _NEIGHBOURS,
+) -> Explanation:
+    """Explain what the classifier says about one photo.
+
+    The work is bounded: the model runs on GRID x GRID + 2 squares, and the picture's sides are at most LONGEST.
+
+    Args:
+        classifier: the model.
+        photo: the bytes of its file.
+        label: what is to be explained; by default the label that the photo gets.
+        index: the training photos to compare it with; without one there are no neighbours.
+        neighbours: how many of them.
+
+    Raises:
+        images.ImageError: the photo cannot be used, and why.
+        DataError: the model does not know the label, or the index is of another model.
+    """
+    if label is not None and label not in classifier.labels:
+        raise DataError(f"The model does not know the label '{label}'; it knows {', '.join(classifier.labels)}.")
+    decoded = images.decode(photo, min_side=classifier.size, max_pixels=classifier.max_pixels)
+    square = images.prepare(decoded.pixels, classifier.size)
+    probabilities, embeddings = classifier.run(square[None])
+    (answer,) = classifier.answers(probabilities)
+    chosen = answer.label if label is None else label
+    falls = occlusion(classifier, square, classifier.labels.index(chosen))
+    return Explanation(
+        chosen,
+        answer.probabilities[chosen],
+        _picture(photo, decoded, falls),
+        () if index is None else tuple(index.search(embeddings[0], neighbours)),
+    )
+
+
+def _picture(photo: bytes, decoded: images.Decoded, falls: NDArray[np.float32]) -> bytes:
+    """Paint falls over a photo of at most LONGEST pixels; it is decoded again where the model needed less of it."""
+    width, height = fitted(decoded.width, decoded.height, LONGEST)
+    pixels = decoded.pixels
+    if pixels.shape[0] < height or pixels.shape[1] < width:
+        pixels = images.decode(photo, min_side=min(width, height), max_pixels=decoded.width * decoded.height).pixels
+    return overlay(pixels, falls, width, height, _COLOURS)
+
+
+def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
+    """The size of a picture whose longest side is at most `longest`, with the aspect of another one."""
+    scale = min(1.0, longest / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def occlusion(classifier: Classifier, pixels: images.Pixels, target: int, grid: int = GRID) -> NDArray[np.float32]:
@@ -39,8 +112,16 @@ def occlusion(classifier: Classifier, pixels: images.Pixels, target: int, grid: 
     return falls
 
 
-def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, height: int) -> bytes:
-    """Paint falls [grid, grid] over a photo as a PNG: orange speaks for the label, blue against it."""
+def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, height: int, colours: int = 0) -> bytes:
+    """Paint falls over a photo as a PNG: orange speaks for the label, blue against it.
+
+    Args:
+        pixels: the photo, uint8 [H, W, 3], of any size.
+        falls: [grid, grid].
+        width: of the picture.
+        height: of the picture.
+        colours: a palette of so many, at most 256, takes a third of the bytes; 0 keeps all.
+    """
     scale = max(float(np.abs(falls).max()), 1e-6)
     heat = Image.fromarray((falls / scale).astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     strength = np.clip(np.asarray(heat), -1, 1)[..., None]
@@ -48,28 +129,9 @@ def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, heigh
     grey = images.luminance(photo.astype(np.uint8))[..., None] * np.ones(3, np.float32)
     colour = np.where(strength > 0, np.array([230.0, 97.0, 1.0]), np.array([32.0, 96.0, 200.0]))
     mix = 0.65 * np.abs(strength)
+    painted = Image.fromarray((grey * (1 - mix) + colour * mix).astype(np.uint8))
+    if colours:
+        painted = painted.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    Image.fromarray((grey * (1 - mix) + colour * mix).astype(np.uint8)).save(buffer, "PNG")
+    painted.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def nearest(
-    query: NDArray[np.float32], known: NDArray[np.float32], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the most similar embeddings by cosine.
-
-    Args:
-        query: [N, E].
-        known: [M, E].
-        count: how many, at most M.
-
-    Returns:
-        rows of `known` [N, count], the most similar first, and their cosines [N, count].
-    """
-
-    def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)
-
-    cosines = unit(query) @ unit(known).T
-    rows = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-    return rows.astype(np.int64), np.take_along_axis(cosines, rows, axis=1)

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from petpark import images, lake, layout, predictions, shards
 from petpark.build import compare as module
 from petpark.build.compare import NoChampionError, compare
-from petpark.classifier import ModelCard
+from petpark.card import ModelCard
 from petpark.config.policy import Cost, Mistake
 from petpark.errors import DataError, SetupError
 from petpark.evidence.build import Comparison

@@ -15,9 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from petpark import explain, files, images, lake, layout, predictions, shards
+from petpark import files, images, lake, layout, nearest, predictions, shards
 from petpark.build import evaluate as module
 from petpark.build import pixels
+from petpark.build.answers import ask
 from petpark.build.evaluate import evaluate
 from petpark.classifier import Classifier
 from petpark.config.evaluate import EvaluateSettings
@@ -180,7 +181,7 @@ def test_the_gallery_shows_the_first_mistakes_with_map_and_nearest_training_phot
     for case in cases:
         one = test.take(np.array([test.ids.index(case.mistake.id)]))
         assert case.photo == dict(one.stored())[0]
-        (rows,), _ = explain.nearest(squares(one).mean((1, 2)).astype(np.float32), colours, 4)
+        (rows,), _ = nearest.most_similar(squares(one).mean((1, 2)).astype(np.float32), colours, 4)
         assert [near.id for near in case.neighbours] == [known.ids[row] for row in rows]
         assert [near.photo for near in case.neighbours] == [pictures[row] for row in rows]
         assert [near.label for near in case.neighbours] == known.column("label")[rows].tolist()
@@ -285,7 +286,7 @@ def test_few_squares_are_in_memory_at_a_time(here: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(pixels, "squares", counted)
     photos = lake.read_split()
     many = photos.take(np.arange(300) % len(photos))
-    answers = module._ask(Classifier(layout.MODEL), many, "many")
+    answers = ask(Classifier(layout.MODEL), many, "many")
     assert answers.probabilities.shape == (300, 3)
     assert len(alive) == 300
     assert 60 < most <= 66

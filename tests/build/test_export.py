@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from petpark import Classifier, images, lake, layout
 from petpark.build import export, networks, package, pixels
-from petpark.classifier import METADATA, ModelCard
+from petpark.card import METADATA, ModelCard
 from petpark.config.package import PackageSettings
 from petpark.errors import ModelError
 from tests.build import lakes
@@ -154,7 +154,7 @@ def test_the_same_weights_give_the_same_bytes(forms: Forms, packaged_here: Path)
 def test_the_card_comes_back_as_it_was_written(forms: Forms, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(forms.fp32.read_bytes())
-    card = replace(CARD, labels=("naïve", "日本", 'a "b"\n'), threshold=0.123456789, variant="int8")
+    card = replace(CARD, labels=("naïve", "日本", 'a "b"'), threshold=0.123456789, variant="int8")
     export.stamp(path, card)
     assert Classifier(path).card == card
     export.stamp(path, CARD)

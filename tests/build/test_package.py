@@ -219,6 +219,12 @@ def test_the_classifier_gives_the_golden_answers_bit_for_bit(packaged_here: Path
     assert [answer.label for answer in answers] == [lakes.LABELS[i] for i in rows.probabilities.argmax(1)]
 
 
+def test_pixels_at_full_size_give_the_golden_answers_within_the_tolerance(packaged_here: Path) -> None:
+    rows = golden.read()
+    answers = Classifier(layout.MODEL).predict_many(images.decode(photo).pixels for photo in rows.photos)
+    assert np.abs(np.array([list(each.probabilities.values()) for each in answers]) - rows.probabilities).max() < 0.02
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_photo_at_a_time_gives_the_golden_answers_within_rounding(packaged_here: Path, threads: int) -> None:
     rows = golden.read()

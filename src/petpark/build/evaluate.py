@@ -1,13 +1,13 @@
 """Evaluate: judge the packaged file on the test side, and show its mistakes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petpark import explain, files, images, lake, layout, metrics, predictions
+from petpark import explain, files, images, lake, layout, metrics, nearest, predictions
 from petpark.build import pixels
+from petpark.build.answers import Answers, ask
 from petpark.build.slices import slices
 from petpark.classifier import Classifier
 from petpark.config.evaluate import EvaluateSettings
@@ -20,18 +20,8 @@ _SHOWN = 4  # nearest training photos beside each mistake
 _MISTAKES = 1000  # of the evidence
 _CURVE = np.linspace(0, 1, 51)  # thresholds of the unsure curve
 _HEAT = 192  # long side of an occlusion map in pixels
-_CHUNK = 64  # photos that the model sees at a time
 
 CostMatrix = Callable[[tuple[str, ...]], list[list[float]]]
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """What the model said of the photos of a side: [N, K] and [N, E]."""
-
-    photos: lake.Photos
-    probabilities: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
 
 
 def evaluate(settings: EvaluateSettings, cost: CostMatrix, seed: int) -> None:
@@ -49,9 +39,9 @@ def evaluate(settings: EvaluateSettings, cost: CostMatrix, seed: int) -> None:
     classifier = Classifier(layout.MODEL)
     photos = lake.read_split()
     _check_labels(classifier, photos)
-    answers = _ask(classifier, lake.side(photos, "test"), "test")
+    answers = ask(classifier, lake.side(photos, "test"), "test")
     found = _evidence(classifier, answers, settings, cost(classifier.labels), seed)
-    known = _ask(classifier, _reference(photos, settings.neighbours), "training photos")
+    known = ask(classifier, _reference(photos, settings.neighbours), "training photos")
     page = render(found, list(_gallery(classifier, found.mistakes[: settings.gallery], answers, known)))
     truth = answers.photos.targets(classifier.labels)
     said = predictions.Predictions(tuple(answers.photos.ids), classifier.labels, truth, answers.probabilities)
@@ -75,23 +65,8 @@ def _reference(photos: lake.Photos, most: int) -> lake.Photos:
     return side.take(np.argsort(np.array(side.ids), kind="stable")[:most])
 
 
-def _ask(classifier: Classifier, photos: lake.Photos, title: str) -> _Answers:
-    """Classify stored photos, a chunk in memory at a time."""
-    rows: list[int] = []
-    chunk: list[images.Pixels] = []
-    parts = [classifier.run(np.empty((0, classifier.size, classifier.size, 3), np.uint8))]
-    for row, square, _ in pixels.squares(photos, classifier.size, title):
-        rows.append(row)
-        chunk.append(square)
-        if len(chunk) == _CHUNK or len(rows) == len(photos):
-            parts.append(classifier.run(np.stack(chunk)))
-            chunk.clear()
-    back = np.argsort(np.array(rows, np.int64))
-    return _Answers(photos, *(np.concatenate(part)[back] for part in zip(*parts, strict=True)))
-
-
 def _evidence(
-    classifier: Classifier, answers: _Answers, settings: EvaluateSettings, cost: list[list[float]], seed: int
+    classifier: Classifier, answers: Answers, settings: EvaluateSettings, cost: list[list[float]], seed: int
 ) -> Evaluation:
     labels, probabilities = classifier.labels, answers.probabilities
     truth = answers.photos.targets(labels)
@@ -120,7 +95,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
     )
 
 
-def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ...]) -> Iterator[Mistake]:
+def _mistakes(answers: Answers, truth: NDArray[np.int64], labels: tuple[str, ...]) -> Iterator[Mistake]:
     """Wrong answers, the most confident first; evidence is committed, so not without end."""
     confidence, said = answers.probabilities.max(1), answers.probabilities.argmax(1)
     wrong = np.flatnonzero(said != truth)
@@ -135,12 +110,12 @@ def _mistakes(answers: _Answers, truth: NDArray[np.int64], labels: tuple[str, ..
         )
 
 
-def _gallery(classifier: Classifier, mistakes: Sequence[Mistake], answers: _Answers, known: _Answers) -> Iterator[Case]:
+def _gallery(classifier: Classifier, mistakes: Sequence[Mistake], answers: Answers, known: Answers) -> Iterator[Case]:
     """Mistakes, each with its occlusion map and the training photos that look alike to it."""
     place = {photo_id: row for row, photo_id in enumerate(answers.photos.ids)}
     rows = np.array([place[mistake.id] for mistake in mistakes], np.int64)
     photos = _jpegs(answers.photos, rows)
-    near, cosines = explain.nearest(answers.embeddings[rows], known.embeddings, _SHOWN)
+    near, cosines = nearest.most_similar(answers.embeddings[rows], known.embeddings, _SHOWN)
     pictures = _jpegs(known.photos, np.unique(near))
     ids, labels = known.photos.ids, known.photos.column("label").tolist()
     for number, (row, mistake) in enumerate(zip(rows.tolist(), mistakes, strict=True)):

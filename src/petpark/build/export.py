@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from petpark import images
 from petpark.build.networks import Network
-from petpark.classifier import INPUT, METADATA, OUTPUTS, ModelCard
+from petpark.card import INPUT, METADATA, OUTPUTS, ModelCard
 from petpark.errors import ModelError
 
 EMBEDDING: Final = 128

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from petpark import files, fingerprint, golden, images, lake, layout, metrics, shards
 from petpark.build import export, networks, pixels
-from petpark.classifier import Classifier, ModelCard
+from petpark.build.index import index
+from petpark.card import ModelCard
+from petpark.classifier import Classifier
 from petpark.config.package import PackageSettings
 from petpark.errors import DataError, ModelError
 from petpark.evidence.package import GoldenRows, Package, Variant
@@ -41,7 +43,7 @@ class _Form:
 
 
 def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[str], seed: int) -> None:
-    """Export, quantise, choose the variant and its threshold, and write model, golden rows and evidence.
+    """Export, quantise, choose the variant and its threshold, and write model, golden rows, index and evidence.
 
     Args:
         settings: the stage's settings.
@@ -72,6 +74,7 @@ def package(settings: PackageSettings, max_int8_loss: float, batches: Sequence[s
         golden.write(rows)
         with files.whole(layout.MODEL) as partial:
             partial.write_bytes(chosen.path.read_bytes())
+    index(photos, settings.index_photos)
     facts = Package(
         architecture=card.architecture,
         sha256=files.sha256(layout.MODEL),

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark.cli import build, data, tune
+from petpark.cli import build, data, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   petpark predict photo.jpg              what is on it?
   petpark data add ~/photos/november     a new batch, from a folder of `label/photo.jpg`
   petpark gate build                     may this model be merged?
+  petpark serve                          the page at http://127.0.0.1:3000
 
 `make run` reproduces the whole pipeline; `petpark COMMAND --help` says more.
 Exit status: 0 done, 1 a gate says no, 2 it could not be carried out (a sentence says why), 70 a defect of petpark."""
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     build.add_commands(commands)
     data.add_commands(commands)
     tune.add_commands(commands)
+    serve.add_commands(commands)
     return top
 
 

@@ -16,3 +16,5 @@ class PackageSettings(Settings):
     """Training photos on which the ranges of int8 are measured."""
     sure_accuracy: float = Field(0.99, gt=0, le=1)
     """The threshold of `unsure` is the lowest at which the rest of the validation side is so accurate."""
+    index_photos: int = Field(5000, ge=0, le=100_000)
+    """Training photos, evenly of each label, among which the service looks for those like a photo; 0 for none."""

@@ -1,0 +1,1 @@
+"""Deploy: bring a model to where it serves, and serve it."""

@@ -1,0 +1,1 @@
+"""What is delivered: the build manifest, the wheel with the model inside, the Bento and its container."""

@@ -1,0 +1,140 @@
+"""Requests and answers of the service, straight on ASGI: what a web framework would add costs as much as the rest."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON: Final = "application/json"
+_SLUG: Final = "urn:petpark:problem:"
+
+
+class Problem(Exception):  # noqa: N818 - the name of RFC 9457
+    """An answer that is no success, told as RFC 9457 has it.
+
+    Args:
+        status: HTTP status.
+        detail: what is wrong and what to do, one sentence.
+        reason: a word for programs.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.reason, self.headers = status, detail, reason, headers or {}
+
+    def members(self) -> dict[str, Any]:
+        """The members of the problem's object."""
+        kind = f"{_SLUG}{self.reason}" if self.reason else "about:blank"
+        members = {
+            "type": kind,
+            "title": self.status.phrase,
+            "status": int(self.status),
+            "detail": self.detail,
+        }
+        return members | ({"reason": self.reason} if self.reason else {})
+
+    def answer(self) -> "Answer":
+        """The answer that tells it."""
+        body = json.dumps(self.members(), ensure_ascii=False).encode()
+        return Answer(body, "application/problem+json", self.headers, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to a client."""
+
+    body: bytes
+    kind: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: HTTPStatus = HTTPStatus.OK
+
+    async def send(self, send: Send, always: Mapping[str, str], *, head: bool = False, close: bool = False) -> None:
+        """Send it with the headers that all answers bear; without its body where only the head was asked for."""
+        headers = [(b"content-type", self.kind.encode()), (b"content-length", b"%d" % len(self.body))]
+        named = {**always, **self.headers}
+        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()]
+        if close:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": int(self.status), "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+def as_json(value: object, headers: dict[str, str] | None = None, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """An answer that holds JSON."""
+    return Answer(json.dumps(value, ensure_ascii=False).encode(), headers=headers or {}, status=status)
+
+
+class Request:
+    """What came from a client."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.path: str = scope["path"]
+        self.method: str = scope["method"]
+        self.query: bytes = scope["query_string"]
+        self.peer: str = (scope.get("client") or ("",))[0]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.read = False
+        """Whether the whole body has been taken from the connection."""
+        self._receive = receive
+
+    def header(self, name: bytes) -> str:
+        """A header's value; empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def kind(self) -> str:
+        """The media type of the body, without parameters."""
+        return self.header(b"content-type").partition(";")[0].strip().lower()
+
+    async def body(self, most: int, seconds: float) -> bytes:
+        """Read the body, whole.
+
+        Raises:
+            Problem: it is larger, it takes longer, or the client went away.
+        """
+        length = self.headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > most:
+            raise _too_large(most)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._parts(most)
+        except TimeoutError:
+            raise Problem(
+                HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s: send it again.", "slow-body"
+            ) from None
+
+    async def _parts(self, most: int) -> bytes:
+        message = await self._receive()
+        first: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body", False) and len(first) <= most:
+            self.read = True
+            return first  # the everyday case, without a copy
+        parts, size = [first], len(first)
+        while message["type"] == "http.request" and message.get("more_body", False) and size <= most:
+            message = await self._receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        if size > most:
+            raise _too_large(most)
+        if message["type"] != "http.request":
+            raise Problem(HTTPStatus.BAD_REQUEST, "The connection ended inside the body.", "cut-short")
+        self.read = True
+        return b"".join(parts)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"The body is larger than {most:,} bytes: send a smaller photo.",
+        "too-large",
+    )
