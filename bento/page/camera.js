@@ -13,8 +13,7 @@ const REFUSALS = {
 const UNSAFE = "Browsers give the camera only to pages that come over https, or from this very computer.";
 
 /**
- * Take a photo.
- * @returns {Promise<File | null>} null where the person changed their mind
+ * Take a photo; null where the person changed their mind.
  * @throws {Error} no camera, or not allowed; the message is a sentence
  */
 export async function takePhoto() {

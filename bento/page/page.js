@@ -20,7 +20,7 @@ function add(files) {
   notify(items.length ? "" : NO_FILE);
   if (!items.length) return;
   page.items.push(...items);
-  for (const item of items) showIn(item);
+  for (const item of items) tileOf(item, () => show(item));
   show(items[0]);
   work();
 }
@@ -82,6 +82,11 @@ function again() {
 
 // Why this answer
 
+function toggleAll() {
+  page.open = !page.open;
+  refresh(page.current);
+}
+
 function toggleLook() {
   page.look = !page.look;
   if (page.current.whyNot) Object.assign(page.current, { asked: false, whyNot: "" });
@@ -92,7 +97,7 @@ async function lookInto(item) {
   item.asked = true;
   try {
     const body = item.copy ?? (await read(item.file)).body;
-    item.why = await explain(body, item.answer.label, (why) => announce(why));
+    item.why = await explain(body, item.answer.label, announce);
     if (item === page.current) announce(`The heat map for ${item.why.label} is shown.`);
   } catch (problem) {
     item.whyNot = problem.message;
@@ -116,7 +121,7 @@ async function tell(label) {
   const item = page.current;
   verdict(item, { verdict: "sending", truth: label });
   try {
-    await feedback(item.answer.id, label, (why) => announce(why));
+    await feedback(item.answer.id, label, announce);
     verdict(item, { verdict: "thanks", complaint: "" });
   } catch (problem) {
     verdict(item, { verdict: "open", complaint: problem.message });
@@ -150,17 +155,6 @@ function refresh(item) {
   if (item.answer) showVerdict(item, labels(), actions);
   else part("verdict").hidden = true;
   if (page.look && item.answer && !item.asked) void lookInto(item);
-}
-
-function showIn(item) {
-  const tile = tileOf(item);
-  tile.addEventListener("click", () => show(item));
-  part("tiles").append(tile.parentElement);
-}
-
-function clear() {
-  for (const item of page.items) URL.revokeObjectURL(item.url);
-  location.reload();
 }
 
 function notify(text) {
@@ -199,26 +193,20 @@ function drop(event) {
   add(event.dataTransfer.files);
 }
 
-const drag = (over) => document.body.classList.toggle("dragging", over);
-
-async function copy() {
-  await navigator.clipboard.writeText(part("curl").textContent);
-  announce("Copied.");
-  part("copy").textContent = "Copied";
-  setTimeout(() => (part("copy").textContent = "Copy"), 2000);
+function hover(event) {
+  event.preventDefault(); // so that it may be dropped
+  drag(true);
 }
+
+const drag = (over) => document.body.classList.toggle("dragging", over);
 
 const CLICKS = {
   choose: () => part("files").click(),
   camera: useCamera,
   look: toggleLook,
-  more: () => {
-    page.open = !page.open;
-    refresh(page.current);
-  },
+  more: toggleAll,
   again,
-  clear,
-  copy,
+  clear: () => location.reload(),
 };
 
 function listen() {
@@ -226,10 +214,7 @@ function listen() {
   part("files").addEventListener("change", choose);
   part("photo").addEventListener("load", fit);
   part("photo").addEventListener("error", unseen);
-  addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drag(true);
-  });
+  addEventListener("dragover", hover);
   addEventListener("dragleave", (event) => event.relatedTarget === null && drag(false));
   addEventListener("drop", drop);
   addEventListener("paste", (event) => add(event.clipboardData.files));
@@ -252,7 +237,6 @@ function unseen() {
 async function start() {
   listen();
   part("curl").textContent = `curl --data-binary @photo.jpg -H "Content-Type: image/jpeg" ${new URL("predict", location)}`;
-  part("copy").hidden = !navigator.clipboard;
   if (navigator.platform.startsWith("Mac")) part("paste").textContent = "⌘ V";
   try {
     page.manifest = await version();

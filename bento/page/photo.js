@@ -8,9 +8,7 @@ const SIDE = 2048; // of a smaller copy
 const QUALITY = 0.92;
 
 /**
- * Read a file as it is sent.
- * @param {File} file
- * @returns {Promise<{body: Blob, note: string}>} the note says what was changed, if anything
+ * Read a file as it is sent; the note says what was changed, if anything.
  * @throws {Problem} a folder, a file that is gone, or one that is too large and no picture
  */
 export async function read(file) {

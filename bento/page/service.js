@@ -9,7 +9,7 @@ const AWAY = "The service cannot be reached. Is it running, and this computer on
 const GARBLED = "The service gave an answer that this page cannot read.";
 
 export class Problem extends Error {
-  /** @param {{status?: number, reason?: string}} facts of the answer; status 0 where there was none */
+  /** The status is 0 where there was no answer. */
   constructor(message, { status = 0, reason = "" } = {}) {
     super(message);
     Object.assign(this, { status, reason, mayPass: status === 0 || status >= 500 || BUSY.includes(status) });
@@ -17,10 +17,8 @@ export class Problem extends Error {
 }
 
 /**
- * Classify a photo.
- * @param {Blob} photo at most as large as the service takes
- * @param {(why: string) => void} waiting is told in a sentence why nothing happens for a while
- * @returns {Promise<{answer: object, milliseconds: number}>} what POST /predict answers, and how long its last try took
+ * Classify a photo: what POST /predict answers, and how long its last try took.
+ * `waiting` is told, in a sentence, why nothing happens for a while; "" ends that.
  */
 export const predict = (photo, waiting) => post("predict", photo, waiting);
 
@@ -40,8 +38,7 @@ const post = (path, body, waiting) =>
 
 async function ask(path, options, waiting) {
   for (let attempt = 1; ; attempt += 1) {
-    const begin = performance.now();
-    const response = await reach(path, options, waiting);
+    const { response, begin } = await reach(path, options, waiting);
     if (response.ok) return { answer: await parsed(response), milliseconds: performance.now() - begin };
     const pause = wait(response);
     if (pause === null || attempt === TRIES) throw await problem(response);
@@ -53,8 +50,9 @@ async function ask(path, options, waiting) {
 /** Fetch; while the browser is offline, wait for the network. */
 async function reach(path, options, waiting) {
   for (;;) {
+    const begin = performance.now();
     try {
-      return await fetch(path, options);
+      return { response: await fetch(path, options), begin };
     } catch {
       if (navigator.onLine) throw new Problem(AWAY);
       waiting("You are offline. The photo is sent as soon as the network is back.");

@@ -9,7 +9,7 @@ const SHORT = 12; // characters of a hash
 export const part = (id) => document.getElementById(id);
 
 /** Make an element; texts are never taken for HTML. */
-export function make(tag, properties = {}, ...children) {
+function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
@@ -21,11 +21,11 @@ function say(id, text) {
   part(id).hidden = !text;
 }
 
-export function showModel(manifest) {
-  const { version, labels, threshold, architecture, image_size: side, commit, data, model } = manifest;
+export function showModel({ version, labels, threshold, architecture, image_size: side, commit, data, model }) {
   part("version").textContent = `version ${version}`;
+  const more = labels.length > FEW ? ` and ${labels.length - FEW} more` : "";
   const facts = [
-    ["Labels", labels.length > FEW ? `${labels.slice(0, FEW).join(", ")} and ${labels.length - FEW} more` : labels.join(", ")],
+    ["Labels", labels.slice(0, FEW).join(", ") + more],
     ["Sure from", percent(threshold)],
     ["Network", `${architecture}, ${side} px`],
     ["Commit", short(commit)],
@@ -35,7 +35,11 @@ export function showModel(manifest) {
   part("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-const short = (hash) => make("code", { title: hash }, String(hash).slice(0, SHORT));
+const short = (hash) => (hash ? make("code", { title: hash }, hash.slice(0, SHORT)) : "unknown");
+
+const span = (className, text = "") => make("span", { className }, text);
+
+const button = (text, onclick, className = "") => make("button", { onclick, className }, text);
 
 /** Before the first photo: the labels that can be answered, with empty bars. */
 export function showLabels(labels) {
@@ -65,17 +69,21 @@ function showHeat(item, look) {
   part("caption").textContent = `Orange speaks for ${item.why.label}, blue against it.`;
 }
 
+const TITLES = { problem: "No answer", busy: "Looking …", unsure: "Not sure", sure: "The answer" };
+
 export function showAnswer(item, { manifest, open, look }) {
   const { answer, problem } = item;
-  part("answer").dataset.state = problem ? "problem" : !answer ? "busy" : answer.unsure ? "unsure" : "sure";
-  part("said").textContent = problem ? "No answer" : !answer ? "Looking …" : answer.unsure ? "Not sure" : "The answer";
+  const state = problem ? "problem" : !answer ? "busy" : answer.unsure ? "unsure" : "sure";
+  part("answer").dataset.state = state;
+  part("said").textContent = TITLES[state];
   part("label").textContent = answer ? answer.label + (answer.unsure ? "?" : "") : "";
   part("confidence").textContent = answer ? percent(answer.confidence) : "";
   say("words", problem?.message ?? (answer?.unsure ? doubt(answer.confidence, manifest?.threshold) : item.waiting));
   part("again").hidden = !problem?.mayPass;
   showShares(answer, manifest?.threshold, open);
   showWhy(look ? item : {});
-  say("meta", [item.note, answer && `Answered in ${item.milliseconds} ms by version ${answer.version}.`].filter(Boolean).join(" "));
+  const source = answer && `Answered in ${item.milliseconds} ms by version ${answer.version}.`;
+  say("meta", [item.note, source].filter(Boolean).join(" "));
   part("raw").hidden = !answer;
   part("json").textContent = JSON.stringify(answer, null, 2) ?? "";
 }
@@ -93,24 +101,22 @@ function showShares(answer, threshold, open) {
 }
 
 function bar(label, share, threshold) {
-  const fill = make("span", { className: "fill" });
+  const fill = span("fill");
   fill.style.setProperty("--share", share ?? 0);
-  const track = make("span", { className: "track" }, fill);
+  const track = make("span", { className: "track", ariaHidden: "true" }, fill);
   if (threshold) {
-    const mark = make("span", { className: "mark" });
+    const mark = span("mark");
     mark.style.setProperty("--share", threshold);
     track.append(mark);
   }
-  track.ariaHidden = "true";
-  const figure = make("span", { className: "figure" }, share === null ? "–" : percent(share));
-  return make("li", {}, make("span", { className: "name" }, label), track, figure);
+  return make("li", {}, span("name", label), track, span("figure", share === null ? "–" : percent(share)));
 }
 
 /** The nearest training photos, or why there are none. */
 function showWhy({ why, whyNot }) {
   part("why").hidden = !why && !whyNot;
   const rows = (why?.nearest ?? []).map(({ id, label, similarity }) =>
-    make("li", {}, make("span", { className: "name" }, label), short(id), make("span", { className: "figure" }, similarity.toFixed(3))));
+    make("li", {}, span("name", label), short(id), span("figure", similarity.toFixed(3))));
   const none = why ? "This version carries no index of its training photos." : whyNot;
   part("nearest").replaceChildren(...(rows.length || !none ? rows : [make("li", { className: "muted" }, none)]));
 }
@@ -123,37 +129,37 @@ export function showVerdict(item, labels, actions) {
   box.hidden = false;
   if (box.dataset.shown === key) return;
   box.dataset.shown = key;
-  box.replaceChildren(...VERDICTS[verdict](item, labels, actions), ...(complaint ? [make("p", { role: "alert" }, complaint)] : []));
+  const alert = complaint ? [make("p", { role: "alert" }, complaint)] : [];
+  box.replaceChildren(...VERDICTS[verdict](item, labels, actions), ...alert);
 }
 
 const VERDICTS = {
   open: (item, labels, { right, wrong }) => [
-    make("button", { type: "button", onclick: right }, "That was right"),
-    ...(labels.length > 1 ? [make("button", { type: "button", onclick: wrong }, "That was wrong")] : []),
+    button("That was right", right),
+    ...(labels.length > 1 ? [button("That was wrong", wrong)] : []),
   ],
   choosing: (item, labels, { choose, cancel }) => {
     const others = labels.filter((label) => label !== item.answer.label);
-    const choice = others.length > FEW ? list(others, choose) : others.map((label) => chip(label, choose));
-    const leave = make("button", { type: "button", className: "plain", onclick: cancel }, "Never mind");
+    const choice = others.length > FEW ? list(others, choose) : others.map((label) => button(label, () => choose(label)));
+    const leave = button("Never mind", cancel, "plain");
     return [make("fieldset", {}, make("legend", {}, "What does it show?"), ...choice, leave)];
   },
-  sending: () => [make("p", { className: "muted" }, "Sending …")],
-  thanks: (item) => [make("p", { tabIndex: -1, className: "thanks" }, "Thank you. Noted as ", make("b", {}, item.truth), ".")],
+  sending: () => [make("p", {}, "Sending …")],
+  thanks: (item) => [make("p", { tabIndex: -1 }, "Thank you. Noted as ", make("b", {}, item.truth), ".")],
 };
 
-const chip = (label, choose) => make("button", { type: "button", onclick: () => choose(label) }, label);
-
 function list(labels, choose) {
-  const select = make("select", { ariaLabel: "Label" }, ...labels.map((label) => make("option", { value: label }, label)));
-  return [select, make("button", { type: "button", onclick: () => choose(select.value) }, "Send")];
+  const select = make("select", { ariaLabel: "Label" }, ...labels.map((label) => make("option", {}, label)));
+  return [select, button("Send", () => choose(select.value))];
 }
 
 /** One of many results. It stays the same element, so that it keeps the focus. */
-export function tileOf(item) {
-  item.tile = make("button", { type: "button" },
-    make("img", { src: item.url, alt: "", loading: "lazy", onerror: ({ target }) => target.classList.add("blank") }), make("span", { className: "name" }, item.name), make("span"));
-  make("li", {}, item.tile);
-  return item.tile;
+export function tileOf(item, onclick) {
+  const photo = make("img", { src: item.url, alt: "", loading: "lazy" });
+  photo.onerror = () => photo.classList.add("blank");
+  item.tile = button("", onclick);
+  item.tile.append(photo, span("name", item.name), make("span"));
+  part("tiles").append(make("li", {}, item.tile));
 }
 
 export function showTile(item, current) {

@@ -24,7 +24,8 @@ export function sentence(text) {
 /** Why an answer counts as unsure. */
 export function doubt(confidence, threshold) {
   if (!threshold) return "The model is not sure: let a person decide.";
-  return `${percent(confidence)} is less than the ${percent(threshold)} at which this model begins to be sure. Let a person decide.`;
+  const [is, least] = [confidence, threshold].map(percent);
+  return `${is} is less than the ${least} at which this model begins to be sure. Let a person decide.`;
 }
 
 /** The result of one photo, in a few words. */

@@ -1,11 +1,17 @@
-"""A service that several tests ask."""
+"""A service that several tests ask, and its page in a browser."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from petpark import files, nearest
 from tests import models
+from tests.deploy.browser import chromium, opened
+from tests.deploy.pages import THRESHOLD, TREES, WIDE
 from tests.deploy.serving import Running, running
 
 
@@ -20,4 +26,37 @@ def service(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[R
     """A service with a prediction log, that does not end during a module's tests."""
     folder = tmp_path_factory.mktemp("service")
     with running(folder, model=str(model), log=f"sqlite:///{folder}/log.db") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def arboretum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service that knows twelve trees: a red photo is an ash, a green one a beech, a blue one a cedar, grey unsure."""
+    folder = tmp_path_factory.mktemp("arboretum")
+    card = models.card(TREES, threshold=THRESHOLD)
+    model = models.save(folder / "model.onnx", models.colours(TREES), card, labels=len(TREES))
+    known = nearest.Index(("4f" * 32, "a0" * 32), ("elm", "oak"), np.eye(2, 3, dtype=np.float32), files.sha256(model))
+    nearest.write(known, folder / nearest.INDEX.name)
+    with running(folder, model=str(model), log=f"sqlite:///{folder}/log.db") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def address(arboretum: Running) -> str:
+    """Where the page of that service is."""
+    return arboretum.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium of the test module's own: while one runs, nothing else in its process can use asyncio."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page of the service, loaded."""
+    with opened(browser, address, viewport=WIDE) as found:
+        expect(found.locator("#version")).to_have_text(re.compile("version .+"))
         yield found
