@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,48 +32,61 @@ def chromium(*flags: str) -> Iterator[Browser]:
             browser.close()
 
 
-@dataclass
-class Sins:
-    """What a page did that it must not do."""
+class Tab:
+    """A tab in a context of its own, that listens."""
 
-    host: str
-    found: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        """Listen from now on."""
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._host = ""
+        self._sins: list[str] = []
         page.add_init_script(_LISTEN)
         page.on("filechooser", lambda _: None)  # from the start: a chooser that opens before one listens is lost
-        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
-        page.on("console", lambda message: self._console(message.type, message.text))
-        page.on("request", lambda request: self._request(request.url))
+        page.on("pageerror", lambda error: self._sins.append(f"error: {error}"))
+        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("request", lambda request: self._asked(request.url))
 
-    def _console(self, kind: str, text: str) -> None:
+    @classmethod
+    @contextmanager
+    def open(cls, browser: Browser, **context: Any) -> Iterator["Tab"]:
+        """Open a tab; the context may say how large it is, how light and so on."""
+        with browser.new_context(**context) as fresh:
+            fresh.set_default_timeout(10_000)
+            yield cls(fresh.new_page())
+
+    @contextmanager
+    def visit(self, url: str, before: Callable[[Page], None] = lambda _: None) -> Iterator[Page]:
+        """Load an address after `before`, and leave the tab as it was.
+
+        Raises:
+            AssertionError: the page met an error, wrote to the console, violated its policy or asked another host.
+        """
+        self._host = urlsplit(url).netloc
+        before(self._page)
+        self._page.goto(url)
+        yield self._page
+        self._page.unroute_all(behavior="ignoreErrors")
+        self._page.emulate_media(color_scheme="null", reduced_motion="null")
+        self._page.context.clear_permissions()
+        self._page.context.set_offline(False)
+        sins, self._sins = self._sins, []
+        assert not sins, "\n".join(sins)
+
+    def _said(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not text.startswith("Failed to load resource"):  # answers of 4xx and 5xx
-            self.found.append(f"{kind}: {text}")
+            self._sins.append(f"{kind}: {text}")
 
-    def _request(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("blob", "data") and urlsplit(url).netloc != self.host:
-            self.found.append(f"request: {url}")
+    def _asked(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("blob", "data") and urlsplit(url).netloc != self._host:
+            self._sins.append(f"request: {url}")
 
 
 @contextmanager
 def opened(
     browser: Browser, url: str, before: Callable[[Page], None] = lambda _: None, **context: Any
 ) -> Iterator[Page]:
-    """Open an address in a context of its own, after `before`; at the end the page must not have sinned.
-
-    Asserts:
-        no script error, no message of the console, no violation of the content security policy, no other host.
-    """
-    sins = Sins(urlsplit(url).netloc)
-    with browser.new_context(**context) as fresh:
-        fresh.set_default_timeout(10_000)
-        page = fresh.new_page()
-        sins.watch(page)
-        before(page)
-        page.goto(url)
+    """Visit an address in a tab of its own."""
+    with Tab.open(browser, **context) as tab, tab.visit(url, before) as page:
         yield page
-    assert not sins.found, "\n".join(sins.found)
 
 
 def keep(page: Page, name: str, folder: Path) -> Path:

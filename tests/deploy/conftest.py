@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from petpark import files, nearest
 from tests import models
-from tests.deploy.browser import chromium, opened
+from tests.deploy.browser import Tab, chromium
 from tests.deploy.pages import THRESHOLD, TREES, WIDE
 from tests.deploy.serving import Running, running
 
@@ -31,7 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[R
 
 @pytest.fixture(scope="session")
 def arboretum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service that knows twelve trees: a red photo is an ash, a green one a beech, a blue one a cedar, grey unsure."""
+    """A service that knows twelve trees: red is an ash, green a beech, blue a cedar, and at grey it is unsure."""
     folder = tmp_path_factory.mktemp("arboretum")
     card = models.card(TREES, threshold=THRESHOLD)
     model = models.save(folder / "model.onnx", models.colours(TREES), card, labels=len(TREES))
@@ -54,9 +54,16 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Tab]:
+    """A tab that a module's tests use one after the other: a new one for each would take twice as long."""
+    with Tab.open(browser, viewport=WIDE) as found:
+        yield found
+
+
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
+def page(tab: Tab, address: str) -> Iterator[Page]:
     """The page of the service, loaded."""
-    with opened(browser, address, viewport=WIDE) as found:
+    with tab.visit(address) as found:
         expect(found.locator("#version")).to_have_text(re.compile("version .+"))
         yield found
