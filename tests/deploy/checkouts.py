@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from petpark import layout
+from petpark import layout, nearest
 from tests import models
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +15,7 @@ BROUGHT = ("src", "bento", "README.md", "LICENSE", "pyproject.toml", ".gitignore
 def make(folder: Path, model: Path | None = None) -> Path:
     """Copy the project there and commit it, always as the same commit.
 
-    The model is a tiny one of three labels, or the one that is named.
+    The model is a tiny one of three labels, or the one that is named, with its index.
     """
     for name in BROUGHT:
         source = ROOT / name
@@ -28,7 +28,8 @@ def make(folder: Path, model: Path | None = None) -> Path:
         models.save(folder / layout.MODEL, metadata=models.card())
     else:
         (folder / layout.MODELS).mkdir()
-        shutil.copy(model, folder / layout.MODEL)
+        for path in (model, model.with_name(nearest.INDEX.name)):
+            shutil.copy(path, folder / layout.MODELS)
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     date = "--date=2026-01-02T03:04:05Z"

@@ -36,9 +36,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[R
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packaged model of this repository and its golden rows: what CI is to deliver."""
+    """A folder with the packaged model of this repository, its golden rows and its index: what CI is to deliver."""
     folder = tmp_path_factory.mktemp("shipped")
-    for path in (layout.MODEL, layout.GOLDEN):
+    for path in (layout.MODEL, layout.GOLDEN, nearest.INDEX):
         if (ROOT / path).exists():
             shutil.copy(ROOT / path, folder)
         else:

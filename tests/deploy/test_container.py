@@ -75,6 +75,13 @@ def test_golden_rows_come_out_of_the_container(container: Container, shipped: Pa
     assert np.abs(found - rows.probabilities).max() <= 1e-4
 
 
+def test_it_names_the_training_photos_that_are_nearest(container: Container, shipped: Path) -> None:
+    photo = golden.read(shipped / layout.GOLDEN.name).photos[0]
+    answer = container.client.post("/explain", content=photo, headers={"content-type": "image/jpeg"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["nearest"]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_what_was_left_out_is_needed_for_no_format(container: Container, kind: str) -> None:
     answer = container.predict(encoded(draw(3), kind), f"image/{kind.lower()}")
