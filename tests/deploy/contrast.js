@@ -38,8 +38,9 @@
     if (element.matches("svg")) check(element, "icon", style.color, behind(element), 3);
     if (element.matches(".fill")) check(element, "bar", style.backgroundColor, behind(element.parentElement), 3);
     if (element.matches(".mark")) check(element, "mark", style.backgroundColor, behind(element.parentElement), 3);
-    const bordered = element.matches("button, select") && rgba(style.borderTopColor)[3] && !element.matches("#tiles *");
-    if (bordered) check(element, "border", style.borderTopColor, behind(element.parentElement), 3);
+    if (!element.matches("button, select") || element.matches("#tiles *")) continue;
+    const edge = parseFloat(style.borderTopWidth) ? style.borderTopColor : style.backgroundColor;
+    if (rgba(edge)[3]) check(element, "edge", edge, behind(element.parentElement), 3);
   }
   return { faint, checked };
 }
