@@ -134,7 +134,7 @@ def test_a_database_that_is_not_there_yet_is_written_when_it_comes(
 def test_nothing_that_is_said_of_a_lost_database_holds_its_password(
     postgresql: PostgreSQL, writers: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wrong = postgresql.address(password="s3cr:et/%")  # noqa: S106 - a wrong one
+    wrong = postgresql.address(password="s3cr:et/%")
     with caplog.at_level(logging.DEBUG):
         for url in (wrong, postgresql.address("nowhere"), postgresql.address(port=1)):
             writer = writers(url)
@@ -207,7 +207,8 @@ def test_rows_whose_commit_was_never_answered_are_there_once(
         writer.put(each)
     writer.feedback(put[0].id, "oak", "page")
     writer._stop.set()  # it writes what waits, and this fails ...
-    until(lambda: writer.failing)
+    writer._thread.join()
+    assert writer.failing
     assert hangup.left == 0
     assert postgres.ids() == ids(put), "... but for the answer"
     assert (writer.written, writer.waiting) == (0, 31)
