@@ -143,8 +143,8 @@ def test_feedback_is_kept_every_time_and_also_to_what_is_not_there(log: Log, wri
 
 @pytest.mark.parametrize("field", ["label", "source", "version"])
 def test_a_row_that_the_database_refuses_takes_no_other_with_it(log: Log, writers: Open, field: str) -> None:
-    bad = row()._replace(**{field: "a\ud800b"})  # half a sign: no database can keep it
-    put = rows(20)
+    changes: dict[str, Any] = {field: "a\ud800b"}  # half a sign: no database can keep it
+    bad, put = row()._replace(**changes), rows(20)
     writer = writers(log, interval=60)
     for each in [*put[:10], bad, *put[10:]]:
         writer.put(each)
