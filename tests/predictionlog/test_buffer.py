@@ -72,7 +72,12 @@ def test_after_the_end_all_is_dropped() -> None:
 def test_threads_lose_nothing_and_count_exactly() -> None:
     buffer: Buffer[int] = Buffer(500)
     taken: list[int] = []
-    threads = [Thread(target=lambda: [buffer.put(1) for _ in range(20_000)]) for _ in range(3)]
+
+    def put() -> None:
+        for number in range(20_000):
+            buffer.put(number)
+
+    threads = [Thread(target=put) for _ in range(3)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from petpark.predictionlog import rows
 from petpark.predictionlog.rows import Feedback, Logged, first_id, is_prediction_id, moment, packed, prediction_id
 from petpark.predictionlog.tables import FEEDBACK, PREDICTIONS
 
@@ -50,7 +49,7 @@ def test_the_example_of_the_standard_is_read_rightly() -> None:
 def test_milliseconds_and_their_fraction_come_first(
     nanoseconds: int, begin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows.time, "time_ns", lambda: nanoseconds)
+    monkeypatch.setattr(time, "time_ns", lambda: nanoseconds)
     assert prediction_id().startswith(begin)
 
 
