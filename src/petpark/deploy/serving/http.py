@@ -113,6 +113,11 @@ class Request:
                 HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s: send it again.", "slow-body"
             ) from None
 
+    async def left(self) -> None:
+        """Return when the client has gone away; to be awaited when the whole body has come."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _parts(self, most: int) -> bytes:
         message = await self._receive()
         first: bytes = message.get("body", b"")
@@ -127,9 +132,14 @@ class Request:
         if size > most:
             raise _too_large(most)
         if message["type"] != "http.request":
-            raise Problem(HTTPStatus.BAD_REQUEST, "The connection ended inside the body.", "cut-short")
+            raise cut_short()
         self.unread = False
         return b"".join(parts)
+
+
+def cut_short() -> Problem:
+    """What is counted where the client goes away; nobody reads it."""
+    return Problem(HTTPStatus.BAD_REQUEST, "The connection ended before the answer.", "cut-short")
 
 
 def _too_large(most: int) -> Problem:
