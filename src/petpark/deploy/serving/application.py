@@ -61,8 +61,7 @@ class Application:
             answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "A defect of petpark: its log says more.").answer()
         name = route.name if route else "none"
         self._metrics.request(name, answer.status, time.perf_counter() - begin)
-        unread = not request.read and request.method not in ("GET", "HEAD")
-        await answer.send(send, self._always, head=request.method == "HEAD", close=unread)
+        await answer.send(send, self._always, head=request.method == "HEAD", close=request.unread)
 
     async def _answer(self, route: Route | None, request: Request) -> Answer:
         if route is None:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 from petpark.config.serve import ServeSettings
 from petpark.deploy.serving import forms, wire
 from petpark.deploy.serving.guard import RETRY
-from petpark.deploy.serving.http import Answer, Problem, Request, as_json
+from petpark.deploy.serving.http import Answer, Problem, Request, as_json, cut_short
 from petpark.deploy.serving.metrics import Metrics
-from petpark.deploy.serving.team import Busy, Lost, Team
+from petpark.deploy.serving.team import Busy, Left, Lost, Team
 from petpark.deploy.serving.wire import Kind
 from petpark.predictionlog.rows import Logged, is_prediction_id, packed, prediction_id
 from petpark.predictionlog.writer import Writer
@@ -50,11 +50,11 @@ class Handlers:
         """`POST /predict`: a photo as the body, or several in a form."""
         source = _source(request)
         if request.kind != _FORM:
-            found = await self._predict(await self._photo(request), source)
+            found = await self._predict(request, await self._photo(request), source)
             return as_json(found, {"Petpark-Prediction-Id": found["id"]})
         body = await request.body(self._settings.max_bytes, self._settings.body_seconds)
         sent = forms.uploads(body, request.header(b"content-type"), self._settings.max_files)
-        rows = await self._predict_all(sent, source)
+        rows = await self._predict_all(request, sent, source)
         problems = [row["problem"] for row in rows if isinstance(row["problem"], Problem)]
         if len(problems) == len(rows):
             raise problems[0]
@@ -68,7 +68,7 @@ class Handlers:
             raise Problem(_RETRYABLE, "Another photo is being explained: try again.", "busy", RETRY)
         self._explaining = True  # one at a time: it takes as long as some sixty predictions
         try:
-            kind, payload = await self._ask(Kind.EXPLAIN, wire.pack_target(target) + photo)
+            kind, payload = await self._ask(request, Kind.EXPLAIN, wire.pack_target(target) + photo)
         finally:
             self._explaining = False
         if kind == Kind.REFUSED:
@@ -99,22 +99,22 @@ class Handlers:
             raise _unsupported("image/jpeg (the photo as the body), or multipart/form-data with files in `image`")
         return await request.body(self._settings.max_bytes, self._settings.body_seconds)
 
-    async def _predict_all(self, sent: Sequence[forms.Upload], source: str) -> list[dict[str, Any]]:
+    async def _predict_all(self, request: Request, sent: Sequence[forms.Upload], source: str) -> list[dict[str, Any]]:
         """Predict the files of a form, no more at a time than there are workers: a form jumps no queue."""
         places = asyncio.Semaphore(self._team.size)
 
         async def one(upload: forms.Upload) -> dict[str, Any]:
             try:
                 async with places:
-                    return {"file": upload.name, "problem": None, **await self._predict(upload.data, source)}
+                    return {"file": upload.name, "problem": None, **await self._predict(request, upload.data, source)}
             except Problem as problem:
                 return {"file": upload.name, "problem": problem}
 
         return await asyncio.gather(*(one(upload) for upload in sent))
 
-    async def _predict(self, photo: bytes, source: str) -> dict[str, Any]:
+    async def _predict(self, request: Request, photo: bytes, source: str) -> dict[str, Any]:
         begin = time.perf_counter()
-        kind, payload = await self._ask(Kind.PREDICT, photo)
+        kind, payload = await self._ask(request, Kind.PREDICT, photo)
         if kind == Kind.REFUSED:
             raise self._refused(payload)
         answer = wire.unpack_answer(payload, len(self._model.labels))
@@ -137,11 +137,13 @@ class Handlers:
             "probabilities": dict(zip(self._model.labels, shares, strict=True)),
         }
 
-    async def _ask(self, kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
+    async def _ask(self, request: Request, kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
         try:
-            return await self._team.ask(kind, payload)
+            return await self._team.ask(kind, payload, request.left)
         except Busy:
             raise Problem(_RETRYABLE, "Too many photos wait: try again.", "busy", RETRY) from None
+        except Left:
+            raise cut_short() from None
         except Lost as lost:
             if lost.slow:
                 raise Problem(

@@ -83,8 +83,8 @@ class Request:
         self.query: bytes = scope["query_string"]
         self.peer: str = (scope.get("client") or ("",))[0]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.read = False
-        """Whether the whole body has been taken from the connection."""
+        self.unread = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+        """Whether a body, or part of it, has not been taken from the connection."""
         self._receive = receive
 
     def header(self, name: bytes) -> str:
@@ -113,11 +113,16 @@ class Request:
                 HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s: send it again.", "slow-body"
             ) from None
 
+    async def left(self) -> None:
+        """Return when the client has gone away; to be awaited when the whole body has come."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _parts(self, most: int) -> bytes:
         message = await self._receive()
         first: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message.get("more_body", False) and len(first) <= most:
-            self.read = True
+            self.unread = False
             return first  # the everyday case, without a copy
         parts, size = [first], len(first)
         while message["type"] == "http.request" and message.get("more_body", False) and size <= most:
@@ -127,9 +132,14 @@ class Request:
         if size > most:
             raise _too_large(most)
         if message["type"] != "http.request":
-            raise Problem(HTTPStatus.BAD_REQUEST, "The connection ended inside the body.", "cut-short")
-        self.read = True
+            raise cut_short()
+        self.unread = False
         return b"".join(parts)
+
+
+def cut_short() -> Problem:
+    """What is counted where the client goes away; nobody reads it."""
+    return Problem(HTTPStatus.BAD_REQUEST, "The connection ended before the answer.", "cut-short")
 
 
 def _too_large(most: int) -> Problem:
