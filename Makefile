@@ -7,6 +7,7 @@
 .NOTPARALLEL:
 
 BIN := .venv/bin
+SERVE := 1
 GROUPS := data serve train test dev
 PYTHONS := >=3.11,<3.14
 TREE := tests/test_documents.py tests/test_import_graph.py tests/test_repository.py tests/test_requirements.py
@@ -24,10 +25,20 @@ INSTALL = $(UV) pip install --no-config --python $(BIN)/python \
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.data ## Bring data, model and evidence up to date, and give the verdict
+run: .venv/.data ## Bring data, model and evidence up to date, give the verdict, and serve (SERVE=0: do not)
 	@$(BIN)/petpark lock fresh || $(MAKE) --silent .venv/.train
 	$(BIN)/dvc repro --pull --allow-missing
 	@$(BIN)/petpark gate build
+	@[ "$(SERVE)" = 0 ] || $(MAKE) --silent serve
+
+serve: .venv/.serve models/model.onnx ## Serve the model and its page on this computer
+	@$(BIN)/petpark serve
+
+wheel: .venv/.data .venv/.dev models/model.onnx ## Build the wheel with the model inside into dist/ (VERSION=1.2.0)
+	@$(BIN)/petpark wheel build $(VERSION:%=--version %)
+
+container: .venv/.data .venv/.serve .venv/.dev models/model.onnx ## Build the container of the service (VERSION=1.2.0)
+	@$(BIN)/petpark container build $(VERSION:%=--version %)
 
 report: .venv/.data .venv/.train ## Make the HTML reports again, where nothing ran
 	$(BIN)/petpark report
@@ -67,15 +78,23 @@ bench: .venv/.data .venv/.serve .venv/.train .venv/.bench ## Measure the README'
 docs: .venv/.data ## Make the documents that come from the code
 	$(BIN)/python -m petpark.config.document docs
 
-lock: .venv/.made ## Bring requirements.lock up to pyproject.toml (LOCK_ARGS=--upgrade for the newest versions)
+lock: .venv/.made ## Bring requirements.lock, and the container's, up to pyproject.toml (LOCK_ARGS=--upgrade for the newest versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  $(GROUPS:%=--group %) --group bench $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+	$(UV) pip compile --quiet --no-config --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-header \
+	  --no-annotate --generate-hashes --constraints requirements.lock --group serve --output-file bento/requirements.lock \
+	  pyproject.toml
 
 clean: ## Remove the environment, the caches and unfinished trainings
 	rm -rf .venv .petpark dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run report sample tune setup hooks lint format test test-slow bench docs lock clean
+.PHONY: help run serve wheel container report sample tune setup hooks lint format test test-slow bench docs lock clean
+
+# The packaged file, its golden rows and its index, as dvc.lock has them; no photo comes along.
+models/model.onnx: $(wildcard dvc.lock) | .venv/.data
+	$(BIN)/dvc pull package
+	@touch -c $@
 
 $(GROUPS:%=.venv/.%) .venv/.bench: .venv/.%: pyproject.toml requirements.lock | .venv/.made
 	$(INSTALL) --group $*

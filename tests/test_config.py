@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from petpark import layout
+from petpark.config import serve
 from petpark.config.params import load_params
 from petpark.config.policy import Cost, load_policy
 from petpark.config.settings import Settings, load
 from petpark.config.split import SplitSettings
 from petpark.config.tune import Range
 from petpark.errors import SettingsError
+from petpark.predictionlog.database import DEFAULT_URL
 
 HASH = "ab" * 32
 PARAMS = f"""
@@ -254,3 +256,20 @@ def test_a_search_space_is_lists_and_ranges_and_need_not_be_there(workspace: Pat
 )
 def test_a_search_space_that_makes_no_sense_is_one_sentence(space: str, words: str, workspace: Path) -> None:
     assert words in complaint("params.yaml", f"{PARAMS}tune: {{search: {space}}}\n")
+
+
+def test_the_service_reads_its_settings_from_variables() -> None:
+    found = serve.read({"PETPARK_WORKERS": "3", "PETPARK_TOKEN": "t", "HOME": "/", "PETPARK_TEST_DATA": "x"})
+    assert (found.workers, found.token, found.max_bytes) == (3, "t", 10 << 20)
+    assert "'t'" not in repr(found)
+    assert serve.read({}).log == DEFAULT_URL
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORKERS", "many"), ("PHOTO_SHARE", "1.5"), ("TRUSTED_PROXIES", "10.0.0.0/8, proxy"), ("QUEUE", "-1")],
+)
+def test_a_variable_that_cannot_be_is_one_sentence(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name.lower()) as caught:
+        serve.read({f"PETPARK_{name}": value})
+    assert "docs/parameters.md" in str(caught.value)

@@ -133,8 +133,9 @@ def test_an_issue_form_is_one_that_github_shows(path: Path) -> None:
 
 
 @pytest.mark.tree
-def test_the_script_of_ci_is_sound_and_can_be_run() -> None:
-    script = ROOT / ".ci" / "run"
+@pytest.mark.parametrize("name", ["run", "base-image"])
+def test_a_script_of_ci_is_sound_and_can_be_run(name: str) -> None:
+    script = ROOT / ".ci" / name
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(script)], check=True)
 

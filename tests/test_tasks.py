@@ -58,15 +58,55 @@ def said(output: str) -> list[str]:
 
 
 def test_where_nothing_changed_run_installs_nothing_more(checkout: Path) -> None:
-    status, output = make(checkout, "run")
+    status, output = make(checkout, "run", "SERVE=0")
     assert status == 0, output
     assert said(output) == ["petpark lock fresh", "dvc repro --pull --allow-missing", "petpark gate build"]
+
+
+@pytest.mark.parametrize("task", ["run", "serve"])
+def test_run_ends_by_serving_and_serve_serves_alone(checkout: Path, task: str) -> None:
+    (checkout / ".venv/.serve").touch()
+    status, output = make(checkout, task)
+    assert status == 0, output
+    assert said(output)[-2:] == ["dvc pull package", "petpark serve"]
+    assert said(output)[:-2] == (said(make(checkout, "run", "SERVE=0")[1]) if task == "run" else [])
+
+
+@pytest.mark.parametrize("task", ["serve", "wheel", "container"])
+def test_the_packaged_file_is_fetched_where_it_is_missing_or_older_than_the_lock(checkout: Path, task: str) -> None:
+    for group in ("serve", "dev"):
+        (checkout / f".venv/.{group}").touch()
+    pull, model, lock = "dvc pull package", checkout / "models/model.onnx", "dvc.lock"
+    assert said(make(checkout, task)[1])[0] == pull
+    assert not model.exists(), "what could not be fetched is not made up"
+    model.parent.mkdir()
+    for path, time in {model: 10, checkout / lock: 20}.items():
+        path.touch()
+        os.utime(path, (time, time))
+    assert said(make(checkout, task, BROKEN="1")[1]) == [pull]
+    assert said(make(checkout, task)[1])[0] == pull
+    assert pull not in said(make(checkout, task)[1])
+
+
+@pytest.mark.parametrize("task", ["wheel", "container"])
+def test_a_bundle_gets_the_version_that_is_named(checkout: Path, task: str) -> None:
+    for group in ("serve", "dev"):
+        (checkout / f".venv/.{group}").touch()
+    assert said(make(checkout, task)[1])[-1] == f"petpark {task} build"
+    assert said(make(checkout, task, "VERSION=1.2.0")[1])[-1] == f"petpark {task} build --version 1.2.0"
+
+
+def test_nothing_is_served_where_the_gate_says_no(checkout: Path) -> None:
+    (checkout / ".venv/.serve").touch()
+    status, output = make(checkout, "run", REFUSED="1")
+    assert status != 0
+    assert "petpark serve" not in said(output)
 
 
 @pytest.mark.parametrize("options", [(), ("-j8",)])
 def test_where_a_stage_must_run_torch_is_installed_first_and_once(checkout: Path, options: tuple[str, ...]) -> None:
     for expected in (4, 3):
-        status, output = make(checkout, *options, "run", STALE="1")
+        status, output = make(checkout, *options, "run", "SERVE=0", STALE="1")
         assert status == 0, output
         assert len(said(output)) == expected
         assert said(output)[-2:] == ["dvc repro --pull --allow-missing", "petpark gate build"]
@@ -99,7 +139,7 @@ def test_each_group_comes_in_the_versions_of_the_lock_and_untouched_by_other_set
     status, output = make(checkout, "setup", "-j8")
     assert status == 0, output
     calls = said(output)
-    assert [call.rpartition("--group ")[2] for call in calls] == ["train", "test", "dev"]
+    assert [call.rpartition("--group ")[2] for call in calls] == ["serve", "train", "test", "dev"]
     for call in calls:
         assert "--no-config" in call
         assert "--constraints requirements.lock --build-constraints requirements.lock" in call

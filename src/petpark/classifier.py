@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from petpark import card, images
+from petpark import card, embedded, images
 from petpark.errors import DataError, ModelError
 
 _BATCH: Final = 64
@@ -60,6 +60,18 @@ class Classifier:
         self.size = self.card.image_size
         self.max_pixels = max_pixels
         _try(self, path)
+
+    @classmethod
+    def embedded(cls, threads: int = 0) -> Self:
+        """Open the model that the installed wheel carries.
+
+        Args:
+            threads: threads of one call; 0 takes all cores.
+
+        Raises:
+            ModelError: this installation carries none.
+        """
+        return cls(embedded.model(), threads)
 
     def predict(self, photo: Photo, *, embedding: bool = False) -> Prediction:
         """Classify one photo.

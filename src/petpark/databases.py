@@ -1,9 +1,12 @@
 """Databases by their addresses, and why one refuses. A password gets into no sentence: addresses are shown without."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from petpark.errors import DataError, SetupError
 
@@ -67,6 +70,23 @@ def unreachable(url: URL, error: Exception) -> DataError:
         f"{shown(url)} cannot be reached ({why(error)}): see whether the server runs, and whether address, user "
         "and password are right."
     )
+
+
+@contextmanager
+def told(url: URL) -> Iterator[None]:
+    """Say in a sentence what a database complains of in a block.
+
+    Raises:
+        DataError: it does.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own where a connection is set up
+        if is_postgresql(url) and isinstance(error, OperationalError):
+            raise unreachable(url, error) from None
+        raise DataError(
+            f"{shown(url)} cannot be used ({why(error)}): mend that, and run the same command again."
+        ) from None
 
 
 def is_postgresql(url: URL) -> bool:

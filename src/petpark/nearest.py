@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,10 +90,10 @@ def write(index: Index, path: Path = INDEX) -> None:
 
     from petpark import shards
 
-    columns = (index.ids, index.labels, [row.tobytes() for row in _rounded(index.units)])
-    schema = pa.schema(list(_COLUMNS.items()), {_MODEL: index.model.encode()})
+    columns = [[*index.ids], [*index.labels], [row.tobytes() for row in _rounded(index.units)]]
+    schema = _schema().with_metadata({_MODEL: index.model.encode()})
     with files.whole(path) as partial:
-        shards.write_table(pa.table([list(column) for column in columns], schema=schema), partial)
+        shards.write_table(pa.table(columns, schema=schema), partial)
 
 
 def read(path: Path = INDEX, model: Path | None = None) -> Index:
@@ -109,11 +109,10 @@ def read(path: Path = INDEX, model: Path | None = None) -> Index:
     from petpark import shards
 
     table = shards.read_table(path)
-    if {field.name: str(field.type) for field in table.schema} != _COLUMNS or _MODEL not in (
-        table.schema.metadata or {}
-    ):
+    metadata = table.schema.metadata or {}
+    if not table.schema.equals(_schema()) or _MODEL not in metadata:
         raise DataError(f"{path} holds no index of photos: make it again with `dvc repro package`.")
-    made_by = table.schema.metadata[_MODEL].decode()
+    made_by = metadata[_MODEL].decode()
     if model is not None and made_by != files.sha256(model):
         raise DataError(f"{path} is the index of another model than {model}: make both with `dvc repro package`.")
     ids, labels, rows = (table.column(name).to_pylist() for name in _COLUMNS)
@@ -121,6 +120,12 @@ def read(path: Path = INDEX, model: Path | None = None) -> Index:
         raise DataError(f"{path} holds embeddings of several models: make it again with `dvc repro package`.")
     vectors = np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), -1 if rows else 0)
     return Index(ids, labels, vectors.astype(np.float32), made_by)
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS.items()])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,9 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.services import free_port
+
+__all__ = ["ROOT", "Running", "command", "environment", "free_port", "problem", "running"]
 ROOT: Final = Path(__file__).parents[2]
 _PATIENCE: Final = 60.0
 

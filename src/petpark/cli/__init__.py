@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark.cli import build, data, serve, tune
+from petpark import embedded
+from petpark.cli import build, bundle, data, predictions, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -37,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
     build.add_commands(commands)
     data.add_commands(commands)
     tune.add_commands(commands)
+    bundle.add_commands(commands)
     serve.add_commands(commands)
+    predictions.add_commands(commands)
     return top
 
 
@@ -66,8 +69,8 @@ def _ended(error: BaseException, command: str) -> int:
     match error:
         case PetparkError():
             return _complain(str(error))
-        case ModuleNotFoundError() if (error.name or "").split(".")[0] != "petpark":
-            return _complain(f"`petpark {command}` needs the package '{error.name}': run `make setup` first.")
+        case ModuleNotFoundError(name=str(name)) if embedded.carried(embedded.MANIFEST) or not _ours(name):
+            return _complain(f"`petpark {command}` needs {_remedy(name)}")
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 2
@@ -78,6 +81,17 @@ def _ended(error: BaseException, command: str) -> int:
         case _:
             traceback.print_exception(error)
             return _DEFECT
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] == "petpark"
+
+
+def _remedy(module: str) -> str:
+    """Say where a module that is missing can be found."""
+    if embedded.carried(embedded.MANIFEST):
+        return f"'{module}', which the wheel does not bring: run it in a checkout of the repository."
+    return f"the package '{module}': run `make setup` first."
 
 
 def _no_file(error: OSError) -> str:

@@ -35,7 +35,7 @@ def add_commands(commands: "Commands") -> None:
         epilog="example: petpark predict photos/*.jpg",
     )
     predict.add_argument("photos", nargs="+", metavar="FILE")
-    predict.add_argument("--model", default="models/model.onnx", help="packaged model (default %(default)s)")
+    predict.add_argument("--model", help="packaged model (default: the one inside the wheel, else models/model.onnx)")
     predict.set_defaults(run=_predict)
     lock = commands.add_parser("lock", help="dvc.lock: ask and merge", description="Ask about dvc.lock, and merge it.")
     actions = lock.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
@@ -185,12 +185,14 @@ def _gate_build(args: argparse.Namespace) -> int:
 def _predict(args: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from petpark import embedded, layout
     from petpark.classifier import Classifier
     from petpark.cli.reading import read_photo
     from petpark.cli.terminal import printable
     from petpark.errors import PetparkError
 
-    classifier, failed = Classifier(args.model), False
+    model = args.model or embedded.carried(embedded.MODEL) or layout.MODEL
+    classifier, failed = Classifier(model), False
     for name in args.photos:
         try:
             answer = classifier.predict(read_photo(Path(name)))

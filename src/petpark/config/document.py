@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from petpark import files, layout
 from petpark.config.params import Params
 from petpark.config.policy import Policy
+from petpark.config.serve import PREFIX, ServeSettings
 from petpark.config.settings import Settings
 from petpark.images import REASONS
 
@@ -36,6 +37,7 @@ def parameters() -> str:
     ]
     for path, kind in _ROOTS.items():
         parts += [f"## `{path}`\n", *_section(kind, "")]
+    parts += ["## Environment of the service\n", *_variables(ServeSettings)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -94,6 +96,13 @@ def _section(kind: type[Settings], prefix: str) -> Iterator[str]:
             below = _inner_prefix(name, field.annotation)
             yield f"#{'#' * (2 + name.count('.'))} `{below}`\n"
             yield from _section(inner, below)
+
+
+def _variables(kind: type[Settings]) -> Iterator[str]:
+    yield f"{_first_line(kind)}\n"
+    yield from ("| variable | values | default | meaning |", "|---|---|---|---|")
+    for name, field in kind.model_fields.items():
+        yield _row(f"{PREFIX}{name.upper()}", field)
 
 
 def _named(kind: type[Settings], prefix: str) -> Iterator[tuple[str, FieldInfo]]:

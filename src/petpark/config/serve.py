@@ -52,7 +52,7 @@ class ServeSettings(Settings):
     """Bearer token that every request but those for health must carry; empty: none."""
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
     """Addresses or networks, with commas between, whose `X-Forwarded-For` tells the client."""
-    log: str = Field("sqlite:///.petpark/predictions.db", repr=False)
+    log: str = Field("sqlite:///state/predictions.db", repr=False)
     """Where predictions are logged: an SQLAlchemy URL (SQLite or PostgreSQL); empty: nowhere."""
     photo_share: float = Field(0, ge=0, le=1)
     """Share of the photos that is kept in the log. None by default: they show people."""

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import URL, Connection, Row, Select, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from petpark import databases, files
 from petpark.errors import DataError
@@ -78,12 +77,10 @@ def export(url: URL, day: date, path: Path) -> Exported:
     """
     engine = database.to_read(url)
     try:
-        with engine.connect() as connection:
+        with databases.told(url), engine.connect() as connection:
             schema.check(connection)
             with files.whole(path) as partial:
                 return _written(connection, day, partial)
-    except SQLAlchemyError as error:
-        raise databases.unreachable(url, error) from None
     finally:
         engine.dispose()
 
@@ -129,32 +126,32 @@ def _written(connection: Connection, day: date, path: Path) -> Exported:
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False, write_statistics=False) as file:
         result = connection.execution_options(yield_per=GROUP_ROWS).execute(_query(day))
         for rows in result.partitions():
-            table = _table(rows)
+            last = _last_feedback(connection, rows[0].id, rows[-1].id)
+            file.write_table(_table(rows, [last.get(row.id) for row in rows]), row_group_size=GROUP_ROWS)
             versions |= {(row.version, row.model) for row in rows}
-            answered += len(rows) - table.column("feedback").null_count
+            answered += sum(row.id in last for row in rows)
             total += len(rows)
-            file.write_table(table, row_group_size=GROUP_ROWS)
         file.add_key_value_metadata({_VERSIONS: json.dumps(_labels(connection, versions), ensure_ascii=False)})
     return Exported(total, answered)
 
 
 def _query(day: date) -> Select[Any]:
     begin = datetime.combine(day, time(), UTC)
-    last = (
-        select(FEEDBACK.c.label)
-        .where(FEEDBACK.c.prediction_id == PREDICTIONS.c.id)
-        .order_by(FEEDBACK.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    columns = [last.label(name) if name == "feedback" else PREDICTIONS.c[name] for name in SCHEMA.names]
     first, end = first_id(begin), first_id(begin + timedelta(days=1))
+    columns = [PREDICTIONS.c[name] for name in SCHEMA.names[:-1]]  # a later revision may have more
     return select(*columns).where(PREDICTIONS.c.id >= first, PREDICTIONS.c.id < end).order_by(PREDICTIONS.c.id)
 
 
-def _table(rows: Sequence[Row[Any]]) -> pa.Table:
-    columns = zip(SCHEMA, zip(*rows, strict=True), strict=True)
-    return pa.table([_column(field, values) for field, values in columns], schema=SCHEMA)
+def _last_feedback(connection: Connection, first: str, last: str) -> dict[str, str]:
+    """Return the label that was said last, by the id of the prediction; asked for a range, this is quick everywhere."""
+    prediction = FEEDBACK.c.prediction_id
+    found = select(prediction, FEEDBACK.c.label).where(prediction >= first, prediction <= last).order_by(FEEDBACK.c.id)
+    return {row.prediction_id: row.label for row in connection.execute(found)}
+
+
+def _table(rows: Sequence[Row[Any]], feedback: Sequence[str | None]) -> pa.Table:
+    columns = [*zip(*rows, strict=True), feedback]
+    return pa.table([_column(*each) for each in zip(SCHEMA, columns, strict=True)], schema=SCHEMA)
 
 
 def _column(field: pa.Field, values: Sequence[Any]) -> pa.Array:

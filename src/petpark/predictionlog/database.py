@@ -118,8 +118,8 @@ def _begin_to_read(connection: Connection) -> None:
 def _check_folder(url: URL, file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(url, file.parent, error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:  # the second of names that cannot be
+        raise _unwritable(url, file.parent, getattr(error, "strerror", None) or str(error)) from None
     for each in (file.parent, file):
         if each.exists() and not os.access(each, os.W_OK):
             raise _unwritable(url, each, "no right to write")

@@ -4,12 +4,10 @@ Revisions only add. So a release writes into whatever a later one made of the ta
 not know alone.
 """
 
-import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from petpark import databases
 from petpark.errors import DataError
@@ -64,9 +62,8 @@ def migrate(url: URL) -> str:
     """
     engine = database.to_write(url)
     try:
-        before, after = bring_up(engine)
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise databases.unreachable(url, error) from None
+        with databases.told(url):
+            before, after = bring_up(engine)
     finally:
         engine.dispose()
     if before not in (None, *REVISIONS):

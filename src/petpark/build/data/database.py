@@ -1,14 +1,16 @@
-"""A query to a database, row by row. A password gets into no sentence: addresses are shown without."""
+"""A query to a database, row by row."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, NullPool
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from petpark.errors import DataError, SetupError
+from petpark import databases
+from petpark.databases import is_postgresql, shown, why
+from petpark.errors import DataError
 
 Row = Mapping[str, Any]
 """A row of a query, by the names of its columns in small letters."""
@@ -20,7 +22,6 @@ _WAITS: Final = {  # seconds, for libpq, which would wait for minutes or hours
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-_DRIVERS: Final = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _COLUMNS: Final = """
 SELECT * FROM (
 {query}
@@ -36,32 +37,6 @@ FROM (SELECT *, encode(sha256(photo), 'hex') AS petpark_digest FROM (
 """
 
 
-def parsed(given: str) -> URL:
-    """Take a database's address apart.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):
-        raise DataError(
-            "the address of the database cannot be read: write it as sqlite:///FILE or postgresql://USER@HOST/NAME."
-        ) from None
-    if url.password is not None and given.count("@") > 1:  # the rest of it would be taken for the server's name
-        raise DataError(
-            "the address of the database holds more than one '@': write one in a user or password as '%40', or leave "
-            "the password out and set PGPASSWORD."
-        )
-    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-
-
-def shown(url: URL) -> str:
-    """Write an address for people: without password and options."""
-    kind = "postgresql" if _is_postgresql(url) else url.drivername
-    return URL.create(kind, url.username, None, url.host, url.port, url.database).render_as_string()
-
-
 @contextmanager
 def connected(url: URL) -> Iterator[Connection]:
     """Connect to a database, to read only.
@@ -71,23 +46,11 @@ def connected(url: URL) -> Iterator[Connection]:
         SetupError: its driver is not installed.
     """
     _check_file(url)
-    waits = {key: value for key, value in _WAITS.items() if key not in url.query} if _is_postgresql(url) else {}
-    try:
-        engine = create_engine(url, poolclass=NullPool, connect_args=waits)
-    except NoSuchModuleError:
-        raise DataError(
-            f"{shown(url)}: petpark knows no database of the kind {url.drivername!r}: write its address as "
-            "sqlite:///FILE or postgresql://USER@HOST/NAME."
-        ) from None
-    except ModuleNotFoundError as error:
-        raise SetupError(f"{shown(url)} needs the package {error.name!r}: install it into .venv.") from None
+    engine = databases.engine(url, _WAITS, poolclass=NullPool)
     try:
         connection = engine.connect()
     except (SQLAlchemyError, TypeError, ValueError) as error:  # also of options that the driver does not know
-        raise DataError(
-            f"{shown(url)} cannot be reached ({_why(error)}): see whether the server runs, and whether address, user "
-            "and password are right."
-        ) from None
+        raise databases.unreachable(url, error) from None
     with connection:
         yield connection
 
@@ -105,14 +68,14 @@ def rows(connection: Connection, query: str, known: Sequence[str] = ()) -> Gener
         DataError: the database refuses, or stops answering.
     """
     url = connection.engine.url
-    read_only = {"postgresql_readonly": True} if _is_postgresql(url) else {}
+    read_only = {"postgresql_readonly": True} if is_postgresql(url) else {}
     connection = connection.execution_options(
         stream_results=True, max_row_buffer=_BUFFER, no_parameters=True, **read_only
     )
     try:
         if url.get_backend_name() == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
-        text, values = _going_on(connection, query, known) if known and _is_postgresql(url) else (query, None)
+        text, values = _going_on(connection, query, known) if known and is_postgresql(url) else (query, None)
         with connection.exec_driver_sql(text, values) as result:
             if not result.returns_rows:
                 raise DataError(f"{shown(url)}: the query gives no rows; it must be a SELECT.")
@@ -151,18 +114,7 @@ def _check_file(url: URL) -> None:
 def _stopped(url: URL, error: SQLAlchemyError) -> DataError:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return DataError(
-            f"{shown(url)}: the connection was lost ({_why(error)}). What came is kept: run the same command again "
+            f"{shown(url)}: the connection was lost ({why(error)}). What came is kept: run the same command again "
             "when the server is back."
         )
-    return DataError(f"{shown(url)}: the database refuses the query ({_why(error)}). Nothing was changed.")
-
-
-def _is_postgresql(url: URL) -> bool:
-    return url.drivername == _DRIVERS["postgresql"]
-
-
-def _why(error: Exception) -> str:
-    """What the driver says, in one line, without the query."""
-    cause = getattr(error, "orig", None) or error
-    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
-    return " ".join((primary or str(cause)).split()).rstrip(".")
+    return DataError(f"{shown(url)}: the database refuses the query ({why(error)}). Nothing was changed.")

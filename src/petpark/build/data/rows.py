@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from petpark import files
+from petpark import databases, files
 from petpark.build.data import database, listing
 from petpark.build.data.kept import AT_ONCE, Kept, fetch, now, opened
 from petpark.errors import DataError
@@ -40,8 +40,8 @@ def selected(given: str, query: str | None) -> Iterator[listing.Source]:
         DataError: the database cannot be reached or refuses, stops in the middle, or a row is not as it must be.
         SetupError: its driver is not installed.
     """
-    url = database.parsed(given)
-    shown = database.shown(url)
+    url = databases.parsed(given)
+    shown = databases.shown(url)
     if query is None:
         raise DataError(f"{shown} is a database: say which photos with {_EXAMPLE}.")
     begun, reader = now(), _Reader(shown, kept(given, query))
@@ -64,7 +64,7 @@ def selected(given: str, query: str | None) -> Iterator[listing.Source]:
 
 def kept(given: str, query: str) -> Kept:
     """What was fetched by this query before."""
-    return Kept("sql", database.shown(database.parsed(given)), query)
+    return Kept("sql", databases.shown(databases.parsed(given)), query)
 
 
 class _Reader:

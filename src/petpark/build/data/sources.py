@@ -80,9 +80,9 @@ def forget(given: str, query: str | None = None) -> None:
 def batch_name(given: str) -> str:
     """Derive a batch's name from its source's; empty where nothing of it can be used."""
     if _is_database(given):
-        from petpark.build.data import database
+        from petpark import databases
 
-        stem = Path(database.parsed(given).database or "").stem
+        stem = Path(databases.parsed(given).database or "").stem
     else:
         stem = _ENDINGS.sub("", Path(given).absolute().name)
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()

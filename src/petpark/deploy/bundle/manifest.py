@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from petpark import embedded, files
-from petpark.classifier import Classifier
 from petpark.errors import SetupError
 from petpark.evidence.core import Count, Evidence, Fraction, Sha256
 
@@ -48,6 +47,8 @@ def of(model: Path, version: str, commit: str) -> BuildManifest:
     """
     if not re.fullmatch(VERSION, version):
         raise SetupError(f"'{version}' is no version: write it like 1.2.0 or 1.2.0rc1.")
+    from petpark.classifier import Classifier  # here: who only reads a manifest needs no onnxruntime
+
     card = Classifier(model, threads=1).card
     return BuildManifest(
         schema="build/1",

@@ -16,6 +16,7 @@ from petpark.deploy.serving.wire import Answer
 KIND: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192)
 _SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+Workers = Callable[[], Sequence[tuple[int, int, int]]]
 _TEMPERATURES: Final = Path("/sys/class/thermal")
 
 
@@ -25,10 +26,10 @@ class Metrics:
     Args:
         labels: what photos can be.
         version: of the model.
-        team: tells the process of each worker, by number.
+        workers: tells number, process and photos of each inference worker.
     """
 
-    def __init__(self, labels: Sequence[str], version: str, team: Callable[[], dict[int, int]]) -> None:
+    def __init__(self, labels: Sequence[str], version: str, workers: Workers) -> None:
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "petpark_requests", "Requests by route and status.", ("route", "status"), registry=registry
@@ -57,7 +58,7 @@ class Metrics:
         self._feedback = Counter("petpark_feedback", "Labels that people gave.", ("label",), registry=registry)
         Gauge("petpark_model_info", "What is served.", ("version",), registry=registry).labels(version).set(1)
         ProcessCollector(registry=registry)
-        registry.register(_Machine(team))
+        registry.register(_Machine(workers))
         self._known: dict[tuple[str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -101,17 +102,19 @@ class Metrics:
 class _Machine:
     """Figures of the inference workers and of the device, read when someone asks."""
 
-    def __init__(self, team: Callable[[], dict[int, int]]) -> None:
-        self._team = team
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
 
     def collect(self) -> Iterator[Metric]:
         cpu = CounterMetricFamily("petpark_worker_cpu_seconds", "CPU time of an inference worker.", labels=["worker"])
         memory = GaugeMetricFamily("petpark_worker_resident_bytes", "Its resident memory.", labels=["worker"])
-        for number, pid in self._team().items():
+        photos = CounterMetricFamily("petpark_worker_photos", "Photos that it answered.", labels=["worker"])
+        for number, pid, answered in self._workers():
             seconds, size = usage(pid)
+            photos.add_metric([str(number)], answered)
             cpu.add_metric([str(number)], seconds)
             memory.add_metric([str(number)], size)
-        yield from (cpu, memory)
+        yield from (cpu, memory, photos)
         yield GaugeMetricFamily("petpark_device_load", "Load average of one minute.", value=os.getloadavg()[0])
         yield GaugeMetricFamily("petpark_device_cores", "Cores that may be used.", value=len(os.sched_getaffinity(0)))
         yield GaugeMetricFamily("petpark_device_memory_available_bytes", "Memory left.", value=_memory_available())

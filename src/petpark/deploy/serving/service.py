@@ -78,7 +78,7 @@ class Service:
         model = Model(tuple(built["labels"]), built["threshold"], built["version"], built["model"])
         if self._log is not None:
             self._log.register(_version(built))
-        metrics = Metrics(model.labels, model.version, lambda: self._team.pids)
+        metrics = Metrics(model.labels, model.version, lambda: self._team.workers)
         guard = Guard(settings)
         self._watch(metrics, guard)
         handlers = Handlers(settings, model, self._team, metrics, self._log)

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -57,6 +57,7 @@ class Team:
         self.hello: dict[str, Any] = {}
         self._arguments = arguments
         self._members: dict[int, _Member] = {}
+        self._before: Counter[int] = Counter()
         self._idle: deque[_Member] = deque()
         self._waiting: deque[_Job] = deque()
         self._recruits = [_Recruit(arguments) for _ in range(size)]  # they start while the service is still imported
@@ -73,9 +74,9 @@ class Team:
         return sum(member.ready for member in self._members.values())
 
     @property
-    def pids(self) -> dict[int, int]:
-        """The process of each worker, by the worker's number."""
-        return {number: member.pid for number, member in self._members.items()}
+    def workers(self) -> list[tuple[int, int, int]]:
+        """Number and process of each worker, and how many photos it and those whose place it took have answered."""
+        return [(each.number, each.pid, self._before[each.number] + each.served) for each in self._members.values()]
 
     async def start(self) -> None:
         """Wait until every worker has opened the model.
@@ -132,6 +133,7 @@ class Team:
         await asyncio.get_running_loop().create_unix_connection(lambda: member, sock=recruit.connection)
 
     def _lost(self, member: "_Member") -> None:
+        self._before[member.number] += member.served
         if member in self._idle:
             self._idle.remove(member)
         if not self._closing and not self._recruits:  # while the team gathers, `start` says what is wrong

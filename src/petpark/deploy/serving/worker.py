@@ -21,6 +21,7 @@ from petpark.deploy.serving import wire
 from petpark.deploy.serving.wire import Kind, Payload
 from petpark.errors import PetparkError
 
+_TOO_MANY = "too-many-pixels"
 _NICENESS = 5  # refusing is what an overloaded service must do at once: the front goes first
 
 
@@ -65,12 +66,11 @@ class Worker:
         try:
             return self._explain(*wire.unpack_target(payload)) if kind == Kind.EXPLAIN else self._predict(payload)
         except images.ImageError as error:
-            return wire.pack_json(Kind.REFUSED, {"reason": error.reason, "detail": str(error)})
-        except PetparkError as error:  # an index of another model
-            return wire.pack_json(Kind.REFUSED, {"reason": "", "detail": str(error)})
+            most = self._classifier.max_pixels / 1e6
+            words = f"more than {most:g} megapixels ({error.detail})" if error.reason == _TOO_MANY else str(error)
+            return wire.pack_json(Kind.REFUSED, {"reason": error.reason, "detail": words})
         except MemoryError:
-            refusal = {"reason": "too-many-pixels", "detail": "there is too little memory to decode it"}
-            return wire.pack_json(Kind.REFUSED, refusal)
+            return wire.pack_json(Kind.REFUSED, {"reason": _TOO_MANY, "detail": "too little memory to decode it"})
 
     def _predict(self, photo: Payload) -> bytes:
         begin = time.perf_counter()
@@ -105,7 +105,11 @@ class Worker:
     def _index(self) -> nearest.Index | None:
         """The training photos beside the model, read when someone asks: most workers never need them."""
         path = self._path.with_name(nearest.INDEX.name)
-        return nearest.read(path) if path.is_file() else None
+        try:
+            return nearest.read(path, self._path) if path.is_file() else None
+        except PetparkError as error:  # of another model, or damaged: an explanation is worth having without it
+            print(f"petpark: {error}", file=sys.stderr)
+            return None
 
 
 def _thumbnail(prepared: images.Pixels) -> images.Pixels:
