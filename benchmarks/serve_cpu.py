@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from benchmarks import harness, result
@@ -10,50 +11,56 @@ from benchmarks.serving import inside, load, material, servers
 
 _COUNT: Final = 500  # requests of one measurement
 _ROUNDS: Final = 7
-_CONNECTIONS: Final = (1, 4)
+CONNECTIONS: Final = (1, 4)
 _FACTOR: Final = 1.25
-LIMIT: Final = "limit"
 PETPARK: Final = "petpark"
 LOGGED: Final = "petpark with its log"
-PEERS: Final = ("BentoML as generated", "BentoML as generated, one thread", "FastAPI by hand")
-
-Took = Mapping[str, Sequence[float]]  # milliseconds of CPU time of a request, by contender and connections
+BENTO: Final = "BentoML as generated"
+BY_HAND: Final = "FastAPI by hand"
+JUDGED: Final = (BENTO, BY_HAND)
+SHOWN: Final = (BENTO, f"{BENTO}, one thread", BY_HAND, f"{BY_HAND}, in a thread")
 
 
 def run() -> result.Result:
     """Have all contenders answer, by turns."""
-    cores = servers.cores()
+    cores, count = servers.cores(), harness.scaled(_COUNT, least=20)
     with harness.scratch("serve-cpu") as folder, ExitStack() as stack:
         found = material.lay(folder)
-        model, place = found.model, cores.server
-        log = f"sqlite:///{folder / 'log.db'}"
-        running = {
-            PETPARK: stack.enter_context(servers.petpark(folder, model, place)),
-            LOGGED: stack.enter_context(servers.petpark(folder, model, place, log=log)),
-            PEERS[0]: stack.enter_context(servers.bento(folder, model, place)),
-            PEERS[1]: stack.enter_context(servers.bento(folder, model, place, threads=1)),
-            PEERS[2]: stack.enter_context(servers.by_hand(folder, model, place)),
+        racers: dict[str, Callable[[], Sequence[float]]] = {
+            name: partial(milliseconds, server, cores.client, request, count)
+            for name, (server, request) in _contenders(folder, found, cores.server, stack).items()
         }
-        count = harness.scaled(_COUNT, least=20)
-        racers: dict[str, Callable[[], float]] = {
-            LIMIT: partial(harness.apart, inside.milliseconds, place, model, found.photo, count)
-        }
-        for name, server in running.items():
-            request = found.form if name.startswith("BentoML") else found.raw
-            for connections in _CONNECTIONS:
-                racers[_named(name, connections)] = partial(
-                    milliseconds, server, cores.client, request, connections, count
-                )
+        racers["limit"] = lambda: [harness.apart(inside.milliseconds, cores.server, found.model, found.photo, count)]
         took = harness.alternate(racers, harness.rounds(_ROUNDS))
         return judge(took, f"{material.describe(found)}; {cores}")
 
 
-def milliseconds(server: servers.Server, client: Sequence[int], request: str, connections: int, count: int) -> float:
-    """CPU time of all processes of a server for one request.
+def _contenders(
+    folder: Path, found: material.Material, place: Sequence[int], stack: ExitStack
+) -> dict[str, tuple[servers.Server, str]]:
+    """Start all servers, and name the request that each one understands."""
+    model, log = found.model, f"sqlite:///{folder / 'log.db'}"
+    by_hand = stack.enter_context(servers.by_hand(folder, model, place))
+    return {
+        PETPARK: (stack.enter_context(servers.petpark(folder, model, place)), found.raw),
+        LOGGED: (stack.enter_context(servers.petpark(folder, model, place, log=log)), found.raw),
+        SHOWN[0]: (stack.enter_context(servers.bento(folder, model, place)), found.form),
+        SHOWN[1]: (stack.enter_context(servers.bento(folder, model, place, threads=1)), found.form),
+        SHOWN[2]: (by_hand, found.raw),
+        SHOWN[3]: (by_hand, found.thread),
+    }
+
+
+def milliseconds(server: servers.Server, client: Sequence[int], request: str, count: int) -> list[float]:
+    """CPU time of all processes of a server for one request, with one and with four connections.
 
     Raises:
         RuntimeError: a request failed.
     """
+    return [_milliseconds(server, client, request, connections, count) for connections in CONNECTIONS]
+
+
+def _milliseconds(server: servers.Server, client: Sequence[int], request: str, connections: int, count: int) -> float:
     harness.apart(load.closed, client, server.port, request, connections, max(connections, count // 10))
     begin = server.cpu()
     answers = harness.apart(load.closed, client, server.port, request, connections, count)["answers"]
@@ -62,30 +69,27 @@ def milliseconds(server: servers.Server, client: Sequence[int], request: str, co
     return 1000 * (server.cpu() - begin) / count
 
 
-def judge(took: Took, pictures: str) -> result.Result:
-    """Make a row of milliseconds; the harder of one and of four connections counts, round by round."""
-    ours = [took[_named(PETPARK, connections)] for connections in _CONNECTIONS]
-    worst = [max(each) for each in zip(*ours, strict=True)]
-    figure = harness.ratio(worst, took[LIMIT])
-    peers = {
-        _named(name, connections): harness.ratio(took[_named(name, connections)], took[_named(PETPARK, connections)])
-        for name in PEERS
-        for connections in _CONNECTIONS
+def judge(took: Mapping[str, Sequence[Sequence[float]]], pictures: str) -> result.Result:
+    """Make a row of milliseconds; what is harder for petpark counts, one connection or four, round by round."""
+    ours, (limit,) = took[PETPARK], zip(*took["limit"], strict=True)
+    figure = harness.ratio([max(each) for each in ours], limit)
+    peers = {name: harness.spread(_times(took[name], ours)) for name in SHOWN}
+    middles = {
+        name: " and ".join(harness.describe(harness.spread(each).middle) for each in zip(*took[name], strict=True))
+        for name in (PETPARK, LOGGED, "limit")
     }
-    middle = {name: harness.describe(harness.spread(each).middle) for name, each in took.items()}
-    logged = " and ".join(middle[_named(LOGGED, connections)] for connections in _CONNECTIONS)
-    without = " and ".join(middle[_named(PETPARK, connections)] for connections in _CONNECTIONS)
     return result.made(
         "serve_cpu",
         figure,
         "of the limit",
-        goal=f"≤ {_FACTOR:g}, and less than both peers",
-        met=figure.middle <= _FACTOR and all(each.middle > 1 for each in peers.values()),
-        limit=f"decode + onnxruntime in process: {middle[LIMIT]} ms",
+        goal=f"≤ {_FACTOR:g}, and less than {' and '.join(JUDGED)}",
+        met=figure.middle <= _FACTOR and all(peers[name].middle > 1 for name in JUDGED),
+        limit=f"decode + onnxruntime in process: {middles['limit']} ms",
         peers=peers,
-        pictures=f"{pictures}; {without} ms with 1 and 4 connections, with the prediction log {logged} ms",
+        pictures=f"{pictures}; {middles[PETPARK]} ms with 1 and 4 connections, {middles[LOGGED]} ms with the log",
     )
 
 
-def _named(name: str, connections: int) -> str:
-    return f"{name}, {connections} connection{'s' * (connections > 1)}"
+def _times(theirs: Sequence[Sequence[float]], ours: Sequence[Sequence[float]]) -> list[float]:
+    """How many times as much a peer takes, where it comes closest, in each round."""
+    return [min(a / b for a, b in zip(*each, strict=True)) for each in zip(theirs, ours, strict=True)]

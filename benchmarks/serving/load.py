@@ -6,11 +6,12 @@ on all whose time it took (G. Tene, How NOT to Measure Latency, 2013, calls the 
 
 import asyncio
 import gc
+import math
 import os
 import random
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
@@ -28,6 +29,12 @@ class Found(TypedDict):
     """From the first request to the last answer."""
     answers: list[tuple[float, float, int, str]]
     """When each was due, how many seconds later its answer was there, its status (0: none came), and its worker."""
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The smallest value that so large a share of all values does not exceed."""
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
 
 
 def closed(cores: Sequence[int], port: int, request: str, connections: int, count: int) -> Found:

@@ -22,21 +22,28 @@ _FORM: Final = (
 
 
 class Material(NamedTuple):
-    """Paths of files: the model, the photo, and requests with it, raw and in a form."""
+    """Paths of files: the model, the photo, and requests with it."""
 
     model: str
     photo: str
     raw: str
+    """The photo as the body, to `/predict`."""
+    thread: str
+    """The same to `/predict-in-thread`."""
     form: str
+    """The photo in a form, to `/classify`."""
 
 
 def lay(folder: Path) -> Material:
     """Make all that a serving row needs, in a folder."""
-    found = Material(*(str(folder / name) for name in ("model.onnx", "photo.jpg", "raw.http", "form.http")))
+    found = Material(
+        *(str(folder / name) for name in ("model.onnx", "photo.jpg", "raw.http", "thread.http", "form.http"))
+    )
     harness.apart(model, found.model)
     data = photo()
     Path(found.photo).write_bytes(data)
     Path(found.raw).write_bytes(_request("/predict", "image/jpeg", data))
+    Path(found.thread).write_bytes(_request("/predict-in-thread", "image/jpeg", data))
     form = _FORM.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
     Path(found.form).write_bytes(_request("/classify", f"multipart/form-data; boundary={_BOUNDARY}", form))
     return found

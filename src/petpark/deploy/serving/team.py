@@ -18,6 +18,7 @@ from petpark.errors import ModelError
 
 _BUFFER: Final = 1 << 20  # of the socket pair: a photo in one write
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # before a worker that ended without a word is started again
+_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}  # onnxruntime reports to its makers
 _PATIENCE: Final = 60.0  # for a worker to open its model
 
 Message = tuple[Kind, bytes]
@@ -155,7 +156,7 @@ class _Recruit:
         for end in (self.connection, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         command = [sys.executable, "-m", "petpark.deploy.serving.worker", str(theirs.fileno()), *arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **_ENVIRONMENT}
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             command, pass_fds=[theirs.fileno()], env=environment
         )
