@@ -16,6 +16,8 @@ from petpark.deploy.serving.http import Problem, Request
 RETRY: Final = {"Retry-After": "1"}
 _ASK: Final = {"WWW-Authenticate": 'Bearer, Basic realm="petpark: the token is the password", charset="UTF-8"'}
 
+_BODIES: Final = 256 << 20  # bytes of all bodies that are in memory
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -25,6 +27,7 @@ class Guard:
     def __init__(self, settings: ServeSettings) -> None:
         self.in_work = 0
         self._most, self._most_each = settings.requests, settings.client_requests
+        self._held, self._most_held = 0, max(_BODIES, 4 * settings.max_bytes)
         self._clients: Counter[str] = Counter()
         self._token = settings.token.encode()
         self._proxies: list[_Network] = [
@@ -44,7 +47,7 @@ class Guard:
 
     @contextmanager
     def admitted(self, request: Request) -> Iterator[None]:
-        """Hold a place while a request is in work.
+        """Hold a place while a request is in work, and count the memory of its body.
 
         Raises:
             Problem: 429 where this client has too many already, 503 where all together have.
@@ -61,13 +64,20 @@ class Guard:
             )
         self.in_work += 1
         self._clients[client] += 1
+        request.hold = self._hold
         try:
             yield
         finally:
+            self._held -= request.size
             self.in_work -= 1
             self._clients[client] -= 1
             if not self._clients[client]:
                 del self._clients[client]
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        if self._held > self._most_held:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Too much is being sent: try again.", "busy", RETRY)
 
     def client(self, request: Request) -> str:
         """The address of who asks: the peer's, or what a trusted proxy says (the last entry is the proxy's own)."""
@@ -82,6 +92,8 @@ class Guard:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
+        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:  # who listens on `::` sees IPv4 so
+            found = found.ipv4_mapped
         return any(found in network for network in self._proxies)
 
 

@@ -85,6 +85,10 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.unread = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
         """Whether a body, or part of it, has not been taken from the connection."""
+        self.size = 0
+        """Bytes of the body that have come."""
+        self.hold: Callable[[int], None] = lambda _: None
+        """Told of each piece of the body; may refuse it."""
         self._receive = receive
 
     def header(self, name: bytes) -> str:
@@ -119,22 +123,20 @@ class Request:
             pass
 
     async def _parts(self, most: int) -> bytes:
-        message = await self._receive()
-        first: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body", False) and len(first) <= most:
-            self.unread = False
-            return first  # the everyday case, without a copy
-        parts, size = [first], len(first)
-        while message["type"] == "http.request" and message.get("more_body", False) and size <= most:
+        parts: list[bytes] = []
+        while True:
             message = await self._receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-        if size > most:
-            raise _too_large(most)
-        if message["type"] != "http.request":
-            raise cut_short()
-        self.unread = False
-        return b"".join(parts)
+            if message["type"] != "http.request":
+                raise cut_short()
+            part: bytes = message.get("body", b"")
+            self.size += len(part)
+            self.hold(len(part))
+            if self.size > most:
+                raise _too_large(most)
+            parts.append(part)
+            if not message.get("more_body", False):
+                self.unread = False
+                return b"".join(parts) if len(parts) > 1 else part
 
 
 def cut_short() -> Problem:
