@@ -111,6 +111,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path),
         "DVC_NO_ANALYTICS": "1",
         "HF_HUB_OFFLINE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "GIT_AUTHOR_NAME": "petpark",
         "GIT_AUTHOR_EMAIL": "benchmarks@petpark.invalid",

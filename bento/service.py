@@ -11,17 +11,22 @@ from typing import Any
 import bentoml
 
 from petpark.config import serve
-from petpark.deploy.serving import model
 from petpark.deploy.serving.service import Service
+from petpark.deploy.serving.team import Team
 
 
 class Direct(bentoml.Service[Any]):  # type: ignore[misc] # BentoML hides its types
     """A BentoML service whose ASGI application is petpark's."""
 
-    def to_asgi(self, is_main: bool = True) -> Service:  # noqa: ARG002 - as BentoML calls it
-        """Make the application; its inference workers start at once."""
+    def to_asgi(self, is_main: bool = True, team: Team | None = None) -> Service:  # noqa: ARG002 - as BentoML calls it
+        """Make the application.
+
+        Args:
+            is_main: not looked at: there is one service.
+            team: its inference workers, where they were started before.
+        """
         settings = serve.read(os.environ)
-        return Service(settings, model.find(settings), Path(__file__).with_name("page"))
+        return Service(settings, team or Team.gather(settings), Path(__file__).with_name("page"))
 
 
 @bentoml.service(name="petpark", service_class=Direct, workers=1)

@@ -112,14 +112,6 @@ def test_under_no_heat_the_photo_is_there_in_grey() -> None:
     assert (pixels[20:, :8] <= 5).all()
 
 
-def test_a_palette_changes_a_picture_little_and_takes_less_room() -> None:
-    falls = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
-    photo = np.random.default_rng(1).integers(0, 256, (96, 128, 3)).astype(np.uint8)
-    whole, small = (explain.overlay(photo, falls, 512, 384, colours) for colours in (0, 256))
-    assert np.abs(opened(whole) - opened(small)).mean() < 6
-    assert len(small) < len(whole) / 2
-
-
 def photo(width: int, height: int, light: tuple[float, float]) -> Image.Image:
     """A dark picture with one bright quarter, whose top left is given as shares of the sides."""
     picture = Image.new("RGB", (width, height), (10, 10, 10))

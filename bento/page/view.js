@@ -32,10 +32,11 @@ export function showModel({ version, labels, threshold, architecture, image_size
     ["Data", short(data)],
     ["Model file", short(model)],
   ];
-  part("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  const known = facts.filter(([, value]) => value);
+  part("facts").replaceChildren(...known.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-const short = (hash) => (hash ? make("code", { title: hash }, hash.slice(0, SHORT)) : "unknown");
+const short = (hash) => hash && make("code", { title: hash }, hash.slice(0, SHORT));
 
 const span = (className, text = "") => make("span", { className }, text);
 

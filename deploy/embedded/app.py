@@ -96,10 +96,8 @@ def look(classifier: Classifier, photo: bytes) -> tuple[bytes, Prediction]:
 def answer(picture: bytes, found: Prediction) -> str:
     """Put a prediction into HTML."""
     shares = sorted(found.probabilities.items(), key=lambda each: -each[1])[:FIRST]
-    bars = "".join(
-        f"<li><span>{html.escape(label)}</span> <meter value='{share:.4f}'></meter> <span>{share:.1%}</span></li>"
-        for label, share in shares
-    )
+    row = "<li><span>{}</span> <meter value='{:.4f}' aria-hidden='true'></meter> <span>{:.1%}</span></li>"
+    bars = "".join(row.format(html.escape(label), share, share) for label, share in shares)
     title = f"Not sure: {found.label}?" if found.unsure else found.label
     source = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
     return f'<img src="{source}" alt="Your photo"><h2>{html.escape(title)}</h2><ol>{bars}</ol>'

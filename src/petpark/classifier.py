@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read while onnxruntime is imported: it reports to its makers
+import onnxruntime as ort
 
 from petpark import card, embedded, images
 from petpark.errors import DataError, ModelError

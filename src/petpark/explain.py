@@ -15,7 +15,6 @@ from petpark.nearest import Index, Neighbour
 
 GRID: Final = 8
 LONGEST: Final = 512  # side of an explanation's picture, in pixels
-_COLOURS: Final = 256
 _NEIGHBOURS: Final = 4
 
 
@@ -76,7 +75,7 @@ def _picture(photo: bytes, decoded: images.Decoded, falls: NDArray[np.float32]) 
     pixels = decoded.pixels
     if pixels.shape[0] < height or pixels.shape[1] < width:
         pixels = images.decode(photo, min_side=min(width, height), max_pixels=decoded.width * decoded.height).pixels
-    return overlay(pixels, falls, width, height, _COLOURS)
+    return overlay(pixels, falls, width, height)
 
 
 def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -112,7 +111,7 @@ def occlusion(classifier: Classifier, pixels: images.Pixels, target: int, grid: 
     return falls
 
 
-def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, height: int, colours: int = 0) -> bytes:
+def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, height: int) -> bytes:
     """Paint falls over a photo as a PNG: orange speaks for the label, blue against it.
 
     Args:
@@ -120,7 +119,6 @@ def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, heigh
         falls: [grid, grid].
         width: of the picture.
         height: of the picture.
-        colours: a palette of so many, at most 256, takes a third of the bytes; 0 keeps all.
     """
     scale = max(float(np.abs(falls).max()), 1e-6)
     heat = Image.fromarray((falls / scale).astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
@@ -129,9 +127,6 @@ def overlay(pixels: images.Pixels, falls: NDArray[np.float32], width: int, heigh
     grey = images.luminance(photo.astype(np.uint8))[..., None] * np.ones(3, np.float32)
     colour = np.where(strength > 0, np.array([230.0, 97.0, 1.0]), np.array([32.0, 96.0, 200.0]))
     mix = 0.65 * np.abs(strength)
-    painted = Image.fromarray((grey * (1 - mix) + colour * mix).astype(np.uint8))
-    if colours:
-        painted = painted.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    painted.save(buffer, "PNG")
+    Image.fromarray((grey * (1 - mix) + colour * mix).astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -209,7 +209,7 @@ def served(application: Starlette) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_person_uses_it(served: str, tmp_path: Path, scheme: str) -> None:
+def test_a_person_uses_it(served: str, tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
     contrast = Path(__file__).with_name("contrast.js").read_text()
     (tmp_path / "photo.jpg").write_bytes(ASH)
     with chromium() as browser, opened(browser, served, viewport={"width": 360, "height": 740}) as page:

@@ -43,7 +43,7 @@ def test_nothing_else_opens(shown: str | bytes) -> None:
     with pytest.raises(Problem) as problem:
         guard(token=TOKEN).authorise(request(headers={"authorization": shown}))
     assert problem.value.status == 401
-    assert "Bearer" in problem.value.headers["WWW-Authenticate"]
+    assert problem.value.headers["WWW-Authenticate"].startswith("Basic realm=")
     assert TOKEN not in str(problem.value.members())
 
 

@@ -219,6 +219,16 @@ def test_programs_are_told_the_way(page: Page, address: str) -> None:
         assert page.request.get(f"{address}/{link}").ok
 
 
+def test_facts_of_the_model_are_shown_as_far_as_they_are_known(browser: Browser, address: str) -> None:
+    def before(page: Page) -> None:
+        changed(page, "**/version", lambda manifest: {**manifest, "commit": None, "data": "da7a" * 16})
+
+    with opened(browser, address, before) as page:
+        expect(page.locator("#facts dt")).to_have_text(["Labels", "Sure from", "Network", "Data", "Model file"])
+        facts = page.locator("#facts dd").all_inner_texts()
+        assert facts[:-1] == [f"{', '.join(TREES[:8])} and 4 more", f"{THRESHOLD:.1%}", "colours, 16 px", "da7a" * 3]
+
+
 # Was it right?
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.deploy.browser import keep, opened
 from tests.deploy.pages import NARROW, WIDE, answered, changed, choose, photos
+from tests.deploy.serving import running
 
 ASSETS = Path(__file__).parents[2] / "bento" / "page"
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
@@ -194,6 +195,15 @@ def test_the_policy_of_the_page_is_strict(address: str) -> None:
     policy = dict(directive.split(" ", 1) for directive in directives)
     assert policy == POLICY
     assert answer.headers["Permissions-Policy"] == "camera=(self)"
+
+
+def test_a_browser_asks_for_the_token_by_itself(browser: Browser, model: Path, tmp_path: Path) -> None:
+    token = "a-token-of-some-length"
+    with running(tmp_path, model=str(model), token=token) as service:
+        password = {"username": "anyone", "password": token}
+        with opened(browser, service.url, http_credentials=password) as page:
+            choose(page, *photos(tmp_path, "ash"))
+            answered(page, "ash")
 
 
 def test_the_page_is_small_and_names_no_other_host() -> None:

@@ -1,6 +1,7 @@
 """`petpark serve`."""
 
 import argparse
+import os
 from pathlib import Path
 
 from petpark.cli.types import Commands
@@ -37,6 +38,13 @@ def _port(text: str) -> int:
 
 
 def _serve(args: argparse.Namespace) -> None:
-    from petpark.deploy.serving import server
+    from petpark.config import serve
+    from petpark.deploy.serving.listening import listen
+    from petpark.deploy.serving.team import Team
 
-    server.serve(args.bento, args.host, args.port)
+    settings = serve.read(os.environ)
+    with listen(args.host, args.port) as listening:
+        team = Team.gather(settings)  # its processes start while this one imports what follows
+        from petpark.deploy.serving import server
+
+        server.serve(args.bento, listening, settings, team)

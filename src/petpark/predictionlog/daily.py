@@ -124,13 +124,13 @@ def _written(connection: Connection, day: date, path: Path) -> Exported:
     versions: set[tuple[str, str]] = set()
     answered = total = 0
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False, write_statistics=False) as file:
-        result = connection.execution_options(yield_per=GROUP_ROWS).execute(_query(day))
-        for rows in result.partitions():
-            last = _last_feedback(connection, rows[0].id, rows[-1].id)
-            file.write_table(_table(rows, [last.get(row.id) for row in rows]), row_group_size=GROUP_ROWS)
-            versions |= {(row.version, row.model) for row in rows}
-            answered += sum(row.id in last for row in rows)
-            total += len(rows)
+        with connection.execution_options(yield_per=GROUP_ROWS).execute(_query(day)) as result:
+            for rows in result.partitions():
+                last = _last_feedback(connection, rows[0].id, rows[-1].id)
+                file.write_table(_table(rows, [last.get(row.id) for row in rows]), row_group_size=GROUP_ROWS)
+                versions |= {(row.version, row.model) for row in rows}
+                answered += sum(row.id in last for row in rows)
+                total += len(rows)
         file.add_key_value_metadata({_VERSIONS: json.dumps(_labels(connection, versions), ensure_ascii=False)})
     return Exported(total, answered)
 

@@ -4,6 +4,7 @@ Revisions only add. So a release writes into whatever a later one made of the ta
 not know alone.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,12 +29,13 @@ def revision(connection: Connection) -> str | None:
     return found
 
 
-def bring_up(engine: Engine, folder: Path = FOLDER) -> tuple[str | None, str | None]:
+def bring_up(engine: Engine, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -> tuple[str | None, str | None]:
     """Bring the tables up to the newest revision of this release, all or nothing; one process at a time does it.
 
     Args:
         engine: from `database.to_write`.
         folder: with the revisions.
+        known: the revisions that are in it, the oldest first.
 
     Returns:
         the revision before, and after.
@@ -45,7 +47,7 @@ def bring_up(engine: Engine, folder: Path = FOLDER) -> tuple[str | None, str | N
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # what migrates may take long
         before = revision(connection)
-        if before is None or before in REVISIONS[:-1] or folder != FOLDER:
+        if before is None or before in known[:-1]:
             _upgrade(connection, folder)
         return before, revision(connection)
 

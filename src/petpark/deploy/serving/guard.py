@@ -14,7 +14,8 @@ from petpark.config.serve import ServeSettings
 from petpark.deploy.serving.http import Problem, Request
 
 RETRY: Final = {"Retry-After": "1"}
-_ASK: Final = {"WWW-Authenticate": 'Bearer, Basic realm="petpark: the token is the password", charset="UTF-8"'}
+# Basic alone: Chromium takes a header for one challenge, and asks nobody where that is Bearer, or Bearer follows it.
+_ASK: Final = {"WWW-Authenticate": 'Basic realm="petpark: the token is the password", charset="UTF-8"'}
 
 _BODIES: Final = 256 << 20  # bytes of all bodies that are in memory
 

@@ -18,6 +18,7 @@ from petpark.deploy.serving.wire import Kind
 from petpark.errors import ModelError
 
 _BUFFER: Final = 1 << 20  # of the socket pair: a photo in one write
+_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}  # onnxruntime reports to its makers
 
 Message = tuple[Kind, bytes]
 
@@ -59,7 +60,7 @@ class Recruit:
             environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
             try:
                 self.process = subprocess.Popen(  # noqa: S603 - our own program
-                    command, pass_fds=[theirs.fileno()], env={**environment, "OMP_NUM_THREADS": "1"}
+                    command, pass_fds=[theirs.fileno()], env=environment | _ENVIRONMENT
                 )
             except OSError:
                 self.connection.close()

@@ -10,44 +10,27 @@ from typing import Any
 
 import uvicorn
 
-from petpark.config import serve as serve_settings
 from petpark.config.serve import ServeSettings
 from petpark.deploy.serving.patience import PatientProtocol
 from petpark.deploy.serving.service import Service
+from petpark.deploy.serving.team import Team
 from petpark.errors import SetupError
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket, before anything is started that would be in vain.
-
-    Raises:
-        SetupError: the port is taken, or the address is not this machine's.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise SetupError(
-            f"{host}:{port} cannot be served ({error.strerror}): choose another --host or --port."
-        ) from None
-
-
-def serve(bento: Path, host: str, port: int) -> None:
+def serve(bento: Path, listening: socket.socket, settings: ServeSettings, team: Team) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is in work.
 
     Args:
         bento: folder of the BentoML service: `service.py` with its page.
-        host: address to listen on.
-        port: 0 takes a free one.
+        listening: where requests come in.
+        settings: of the service.
+        team: its inference workers.
 
     Raises:
-        SettingsError: an environment variable holds what is not possible.
-        SetupError: the address cannot be had, or the folder holds no service.
+        SetupError: the folder holds no service.
         ModelError: the model is missing, damaged, or not one that petpark packaged.
     """
-    settings = serve_settings.read(os.environ)
-    listening = listen(host, port)
-    service: Service = load(bento).to_asgi()
+    service: Service = load(bento).to_asgi(team=team)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("petpark").setLevel(logging.INFO)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what goes wrong we say ourselves, in one sentence

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import os
 from http import HTTPStatus
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -28,23 +27,18 @@ _LOGGER: Final = logging.getLogger("petpark")
 class Service:
     """ASGI: what `petpark serve` runs, and what stands inside the BentoML service.
 
-    Its inference workers start with it, long before the first request.
-
     Args:
         settings: of the service.
-        model: path of the ONNX file.
+        team: its inference workers.
         page: folder of the page.
     """
 
-    def __init__(self, settings: ServeSettings, model: Path, page: Path) -> None:
+    def __init__(self, settings: ServeSettings, team: Team, page: Path) -> None:
         self.failure: PetparkError | None = None
         """Why it could not start."""
         self.announce = ""
         """The address to name when it is ready."""
-        self._settings, self._page = settings, Page(page)
-        workers = settings.workers or len(os.sched_getaffinity(0))
-        pixels = round(settings.max_megapixels * 1_000_000)
-        self._team = Team((str(model), str(pixels)), workers, settings.queue or 8 * workers, settings.photo_seconds)
+        self._settings, self._team, self._page = settings, team, Page(page)
         self._log: Writer | None = None
         self._application: Application | None = None
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from petpark.config.serve import ServeSettings
+from petpark.deploy.serving import model
 from petpark.deploy.serving.member import Job, Lost, Member, Message, Recruit
 from petpark.deploy.serving.wire import Kind
 from petpark.errors import ModelError
@@ -13,6 +16,7 @@ from petpark.errors import ModelError
 __all__ = ["Busy", "Left", "Lost", "Team"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # before another try, where a new worker does not get ready
+_WAITING: Final = 8  # photos for each worker, where the settings do not say
 _PATIENCE: Final = 60.0  # for a worker to open its model
 _LOGGER: Final = logging.getLogger("petpark")
 
@@ -47,6 +51,14 @@ class Team:
         self._recruits = [Recruit(arguments) for _ in range(size)]  # they start while the service is still imported
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+
+    @classmethod
+    def gather(cls, settings: ServeSettings) -> Self:
+        """Start the team that the settings ask for."""
+        size = settings.workers or len(os.sched_getaffinity(0))
+        pixels = round(settings.max_megapixels * 1_000_000)
+        arguments = (str(model.find(settings)), str(pixels))
+        return cls(arguments, size, settings.queue or _WAITING * size, settings.photo_seconds)
 
     @property
     def waiting(self) -> int:

@@ -14,12 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from petpark import explain, files, images, nearest
 from petpark.classifier import Classifier
-from petpark.deploy.serving import scans, wire
+from petpark.deploy.serving import looks, scans, wire
 from petpark.deploy.serving.wire import Kind, Payload
 from petpark.errors import PetparkError
 
@@ -98,12 +95,12 @@ class Worker:
         seen = time.perf_counter()
         probabilities, embedding = self._classifier.run(prepared[None])
         done = time.perf_counter()
-        looks = images.properties(_thumbnail(prepared))
+        seems = looks.properties(prepared)
         return wire.pack_answer(
             wire.Answer(
                 tuple(probabilities[0].tolist()),
                 embedding[0].astype("<f4").tobytes(),
-                *looks,
+                *seems,
                 decode_seconds=seen - begin,
                 model_seconds=done - seen,
                 width=decoded.width,
@@ -130,11 +127,6 @@ class Worker:
         except PetparkError as error:  # of another model, or damaged: an explanation is worth having without it
             print(f"petpark: {error}", file=sys.stderr)
             return None
-
-
-def _thumbnail(prepared: images.Pixels) -> images.Pixels:
-    """About as small as ingest's, by averaging boxes: a third of the time, and the properties differ in the noise."""
-    return np.asarray(Image.fromarray(prepared).reduce(max(1, prepared.shape[0] // images.THUMBNAIL)))
 
 
 if __name__ == "__main__":

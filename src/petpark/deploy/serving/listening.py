@@ -1,0 +1,20 @@
+"""The socket of the service."""
+
+import socket
+
+from petpark.errors import SetupError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket, before anything is started that would be in vain.
+
+    Raises:
+        SetupError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SetupError(
+            f"{host}:{port} cannot be served ({error.strerror}): choose another --host or --port."
+        ) from None
