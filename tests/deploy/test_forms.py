@@ -57,6 +57,13 @@ def test_forms_may_be_written_in_several_ways(body: bytes) -> None:
     assert uploads(body, KIND, MOST) == [("a.jpg", b"data")]
 
 
+@pytest.mark.parametrize("kind", [b"image/*", b"IMAGE/jpeg; x=y", b"application/octet-stream"])
+def test_a_photo_without_a_name_is_known_by_its_type(kind: bytes) -> None:
+    head = b'Content-Disposition: form-data; name="image"\r\nContent-Type: ' + kind + b"\r\n\r\n"
+    assert uploads(form(head + b"data"), KIND, MOST) == [("", b"data")]
+    assert refusal(form(head.replace(kind, b"text/plain") + b"data")) == (422, "no-file")
+
+
 @pytest.mark.parametrize("kind", ['multipart/form-data; boundary="cut"', "multipart/form-data;charset=x; BOUNDARY=cut"])
 def test_a_boundary_may_be_told_in_several_ways(kind: str) -> None:
     assert uploads(form(part()), kind, MOST) == [("a.jpg", b"data")]

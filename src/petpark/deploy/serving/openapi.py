@@ -7,6 +7,11 @@ from petpark.config.serve import ServeSettings
 
 Schema = dict[str, Any]
 _TEXT: Final[Schema] = {"type": "string"}
+_ID: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+    "description": "A UUID of version 7.",
+}
 _SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
 _PHOTO: Final[Schema] = {
     "type": "string",
@@ -22,8 +27,8 @@ def document(version: str, labels: Sequence[str], settings: ServeSettings) -> Sc
         "openapi": "3.1.0",
         "info": {"title": "petpark", "version": version, "description": "Classifies photos.", "license": _LICENSE},
         "paths": {
-            "/predict": {"post": _predict()},
-            "/explain": {"post": _explain()},
+            "/predict": {"post": _predict(settings.max_files)},
+            "/explain": {"post": _explain(labels)},
             "/feedback": {"post": _feedback()},
             "/version": {"get": _get("The build manifest", {"$ref": "#/components/schemas/Version"})},
             "/metrics": {"get": _get("Figures for Prometheus", _TEXT, "text/plain")},
@@ -53,8 +58,9 @@ _REFUSALS: Final = {
 }
 
 
-def _predict() -> Schema:
-    several = {"type": "object", "required": ["image"], "properties": {"image": {"type": "array", "items": _PHOTO}}}
+def _predict(most: int) -> Schema:
+    files = {"type": "array", "items": _PHOTO, "minItems": 1, "maxItems": most}
+    several = {"type": "object", "required": ["image"], "properties": {"image": files}}
     found = {"oneOf": [_ref("Prediction"), _ref("Predictions")]}
     return {
         "operationId": "predict",
@@ -73,11 +79,11 @@ def _predict() -> Schema:
     }
 
 
-def _explain() -> Schema:
+def _explain(labels: Sequence[str]) -> Schema:
     wanted = {
         "name": "label",
         "in": "query",
-        "schema": _TEXT,
+        "schema": {"type": "string", "enum": ["", *labels]},
         "description": "Explain this one, not the predicted one.",
     }
     content = {"application/json": {"schema": _ref("Explanation")}, "image/png": {"schema": _PHOTO}}
@@ -107,7 +113,7 @@ _SOURCE: Final = {
     "name": "Petpark-Source",
     "in": "header",
     "description": "Where the photo comes from, for the prediction log: a camera's name, say.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$", "default": "api"},
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{0,64}$", "default": "api"},
 }
 
 
@@ -148,7 +154,7 @@ def _object(required: Sequence[str], **properties: Schema) -> Schema:
 def _schemas(labels: list[str]) -> Schema:
     label = {"type": "string", "enum": labels}
     prediction = {
-        "id": {"type": "string", "format": "uuid"},
+        "id": _ID,
         "version": _TEXT,
         "label": label,
         "confidence": _SHARE,
@@ -172,7 +178,7 @@ def _schemas(labels: list[str]) -> Schema:
             heat_map={"type": "string", "description": "A PNG as a data URL."},
             nearest={"type": "array", "items": near},
         ),
-        "Feedback": _object(["id", "label"], id={"type": "string", "format": "uuid"}, label=label),
+        "Feedback": _object(["id", "label"], id=_ID, label=label),
         "Problem": _object(
             ["type", "title", "status", "detail"],
             type=_TEXT,
