@@ -37,6 +37,13 @@ class Running:
     def predict(self, photo: bytes, kind: str = "image/jpeg", **headers: str) -> httpx.Response:
         return self.client.post("/predict", content=photo, headers={"content-type": kind, **headers})
 
+    def predict_again(self, photo: bytes, seconds: float = 30) -> httpx.Response:
+        """Predict, and do what 503 asks for: try again."""
+        end = time.monotonic() + seconds
+        while (answer := self.predict(photo)).status_code == 503 and time.monotonic() < end:
+            time.sleep(0.05)
+        return answer
+
     def metric(self, name: str) -> float:
         """The sum over all series of a metric; 0 where there is none."""
         lines = self.client.get("/metrics").text.splitlines()

@@ -2,11 +2,13 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import signal
 import socket
 import sys
 import time
+import warnings
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from petpark import explain, files, images, nearest
 from petpark.classifier import Classifier
-from petpark.deploy.serving import looks, wire
+from petpark.deploy.serving import looks, scans, wire
 from petpark.deploy.serving.wire import Kind, Payload
 from petpark.errors import PetparkError
 
@@ -32,10 +34,24 @@ def main(descriptor: int, model: str, max_pixels: int) -> int:
         except PetparkError as error:
             front.sendall(wire.frame(Kind.FAILED, str(error).encode()))
             return 2
+        _hush()
         front.sendall(wire.pack_json(Kind.HELLO, worker.hello()))
         while (message := wire.receive(front)) is not None:
             front.sendall(worker.answer(*message))
     return 0
+
+
+def _hush() -> None:
+    """Keep decoders from writing what they think of strangers' photos: libtiff has a line for each broken row.
+
+    What Python itself has to say still comes out.
+    """
+    warnings.simplefilter("ignore")
+    logging.disable()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 class Worker:
@@ -61,7 +77,9 @@ class Worker:
     def answer(self, kind: Kind, payload: Payload) -> bytes:
         """Answer a message; a photo that cannot be used is refused with the reason."""
         try:
-            return self._explain(*wire.unpack_target(payload)) if kind == Kind.EXPLAIN else self._predict(payload)
+            if kind == Kind.EXPLAIN:
+                return self._explain(*wire.unpack_target(payload))
+            return self._predict(payload)
         except images.ImageError as error:
             most = self._classifier.max_pixels / 1e6
             words = f"more than {most:g} megapixels ({error.detail})" if error.reason == _TOO_MANY else str(error)
@@ -71,6 +89,7 @@ class Worker:
 
     def _predict(self, photo: Payload) -> bytes:
         begin = time.perf_counter()
+        scans.check(photo)
         decoded = images.decode(bytes(photo), min_side=self._classifier.size, max_pixels=self._classifier.max_pixels)
         prepared = images.prepare(decoded.pixels, self._classifier.size)
         seen = time.perf_counter()
@@ -92,6 +111,7 @@ class Worker:
         )
 
     def _explain(self, target: int, photo: Payload) -> bytes:
+        scans.check(photo)
         label = None if target < 0 else self._classifier.labels[target]
         found = explain.explain_photo(self._classifier, bytes(photo), label, self._index)
         near = [{**asdict(each), "similarity": round(each.similarity, 4)} for each in found.nearest]
