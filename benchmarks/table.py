@@ -17,6 +17,12 @@ TITLES: Final = {  # the rows, in their order; each is a module of this package
     "feeding": "the loader, second epoch on",
     "noop": "`dvc repro --pull --allow-missing` in a fresh clone",
     "scale": "100,000 pictures, `ingest` to `evaluate`",
+    "serve_cpu": "server CPU time for a request",
+    "serve_even": "two workers, 4 and 32 keep-alive connections",
+    "serve_latency": "latency at half load",
+    "serve_log": "prediction log and metrics",
+    "serve_overload": "twice the capacity for a minute",
+    "serve_container": "the container",
 }
 _HEAD: Final = "| work | measured | goal | limit | times as fast as |\n|---|---|---|---|---|"
 _BETWEEN: Final = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)

@@ -13,7 +13,7 @@ from benchmarks import harness, pictures
 SIZE: Final = 128
 WIDTH, HEIGHT = 640, 480
 BYTES: Final = 48_000
-_ARCHITECTURE: Final = "mobilenet_v2"
+ARCHITECTURE: Final = "mobilenet_v2"
 _BOUNDARY: Final = "petpark-benchmark"
 _FORM: Final = (
     f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
@@ -58,9 +58,9 @@ def model(path: str) -> None:
 
     torch.manual_seed(0)
     noise = np.random.default_rng(0).integers(0, 256, (2 * export.EMBEDDING, SIZE, SIZE, 3), np.uint8)
-    network = networks.build(_ARCHITECTURE, len(pictures.LABELS))
+    network = networks.build(ARCHITECTURE, len(pictures.LABELS))
     export.to_onnx(export.wrap(network, noise), SIZE, Path(path))
-    export.stamp(Path(path), ModelCard(pictures.LABELS, SIZE, 0.6, _ARCHITECTURE, "fp32", "none", "none"))
+    export.stamp(Path(path), ModelCard(pictures.LABELS, SIZE, 0.6, ARCHITECTURE, "fp32", "none", "none"))
 
 
 def photo() -> bytes:

@@ -238,9 +238,8 @@ def test_bentoml_serves_it_too(bentoml_service: httpx.Client) -> None:
     assert answer.json()["label"] == "cedar"
 
 
-def test_golden_rows_come_back_through_the_service(tmp_path: Path) -> None:
-    """The sample's model and its golden rows, as `make run` leaves them."""
-    model, rows = ROOT / layout.MODEL, golden.read(ROOT / layout.GOLDEN)
+def test_golden_rows_come_back_through_the_service(tmp_path: Path, shipped: Path) -> None:
+    model, rows = shipped / layout.MODEL.name, golden.read(shipped / layout.GOLDEN.name)
     with running(tmp_path, model=str(model)) as service:
         told: list[dict[str, Any]] = [
             service.predict(photo, "application/octet-stream").json() for photo in rows.photos

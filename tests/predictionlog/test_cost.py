@@ -1,5 +1,6 @@
 """What a logged prediction costs the process that logs it, in CPU time."""
 
+import statistics
 import time
 
 from tests.predictionlog.conftest import Open
@@ -19,14 +20,14 @@ def test_to_put_one_takes_microseconds(lite: Log, writers: Open) -> None:
 
 
 def test_to_write_one_takes_less_than_six_hundredths_of_a_millisecond(log: Log, writers: Open) -> None:
-    writer = writers(log, interval=0.5)
+    writer = writers(log, interval=0.2)
     until(lambda: writer._forget_at)
-    began = time.process_time()
-    for _ in range(COUNT // 500):
+    spent = []
+    for _ in range(7):
+        began = time.process_time()
         for number in range(500):
             writer.put(row(number, embedding=bytes(512)))
-        time.sleep(0.5)
-    writer.close()
-    spent = time.process_time() - began
-    assert writer.written == COUNT
-    assert spent / COUNT < 0.000_06
+        until(lambda: not writer.waiting)
+        spent.append((time.process_time() - began) / 500)
+    assert writer.written == 3_500
+    assert statistics.median(spent) < 0.000_06

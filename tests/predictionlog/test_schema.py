@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,14 @@ def test_migrations_are_modules_alone_so_that_a_wheel_holds_them() -> None:
     found = [path for path in schema.FOLDER.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
     assert {path.suffix for path in found} == {".py"}
     assert len(found) == len(schema.REVISIONS) + 2
+
+
+def test_the_document_explains_every_column() -> None:
+    text = (ROOT / "docs" / "prediction-log.md").read_text()
+    for table in METADATA.tables.values():
+        section = text.partition(f"`{table.name}`, ")[2].partition("\n\n`")[0]
+        cells = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+        assert {word for cell in cells for word in re.findall("`(.+?)`", cell)} == {*table.columns.keys()}
 
 
 def test_the_second_time_there_is_nothing_to_do(log: Log) -> None:

@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark import embedded
 from petpark.cli import build, bundle, data, predictions, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
@@ -69,7 +68,7 @@ def _ended(error: BaseException, command: str) -> int:
     match error:
         case PetparkError():
             return _complain(str(error))
-        case ModuleNotFoundError(name=str(name)) if embedded.carried(embedded.MANIFEST) or not _ours(name):
+        case ModuleNotFoundError(name=str(name)) if _is_a_wheel() or not _ours(name):
             return _complain(f"`petpark {command}` needs {_remedy(name)}")
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,13 +82,19 @@ def _ended(error: BaseException, command: str) -> int:
             return _DEFECT
 
 
+def _is_a_wheel() -> bool:
+    from petpark import embedded  # here: a model's fingerprint counts the code that was imported, whoever asked for it
+
+    return embedded.carried(embedded.MANIFEST) is not None
+
+
 def _ours(module: str) -> bool:
     return module.partition(".")[0] == "petpark"
 
 
 def _remedy(module: str) -> str:
     """Say where a module that is missing can be found."""
-    if embedded.carried(embedded.MANIFEST):
+    if _is_a_wheel():
         return f"'{module}', which the wheel does not bring: run it in a checkout of the repository."
     return f"the package '{module}': run `make setup` first."
 
