@@ -17,6 +17,14 @@ def _networks(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    """Without the line's end that a file of secrets has: no header could carry it."""
+    token = text.strip()
+    if text and not token:
+        raise ValueError("a token of blanks opens nothing, and none at all lets everybody in")
+    return token
+
+
 class ServeSettings(Settings):
     """What `petpark serve` reads from variables `PETPARK_…`."""
 
@@ -48,7 +56,7 @@ class ServeSettings(Settings):
     """Time for one photo; a worker that takes longer is replaced."""
     drain_seconds: int = Field(20, ge=1, le=600)
     """After SIGTERM: time to finish what is in work."""
-    token: str = Field("", repr=False)
+    token: Annotated[str, AfterValidator(_token)] = Field("", repr=False)
     """Bearer token that every request but those for health must carry; empty: none."""
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
     """Addresses or networks, with commas between, whose `X-Forwarded-For` tells the client."""

@@ -14,7 +14,6 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise SetupError(
-            f"{host}:{port} cannot be served ({error.strerror}): choose another --host or --port."
-        ) from None
+    except (OSError, UnicodeError) as error:  # the latter for names that no host can have
+        why = error.strerror if isinstance(error, OSError) else "no name of a host"
+        raise SetupError(f"{host}:{port} cannot be served ({why}): choose another --host or --port.") from None
