@@ -95,6 +95,7 @@ def running(folder: Path, **settings: str) -> Iterator[Running]:
     try:
         yield service
     finally:
+        service.client.close()
         if process.poll() is None:
             service.stop(signal.SIGKILL)
 

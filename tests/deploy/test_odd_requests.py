@@ -102,7 +102,7 @@ def unharmed(service: Running) -> Iterator[None]:
     yield
     assert series(service) - before <= set()
     assert service.metric("petpark_workers_replaced") == 0
-    assert service.metric("petpark_requests_in_work") == 1
+    assert service.metric("petpark_requests_in_work") == 0
     assert len(service.log().splitlines()) == 1, service.log()[-2000:]
 
 

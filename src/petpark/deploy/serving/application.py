@@ -23,12 +23,14 @@ class Route(NamedTuple):
         handler: answers.
         name: in the metrics.
         public: needs no token, and holds no place: health.
+        light: holds no place: figures, which are looked at when all places are taken.
     """
 
     methods: tuple[str, ...]
     handler: Handler
     name: str
     public: bool = False
+    light: bool = False
 
 
 class Application:
@@ -73,7 +75,7 @@ class Application:
             raise Problem(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"Only {allowed} is possible here.", "method", {"Allow": allowed}
             )
-        if route.public:
+        if route.public or route.light:
             return await route.handler(request)
         with self._guard.admitted(request):
             return await route.handler(request)

@@ -106,7 +106,7 @@ class Service:
             "/feedback": Route(post, handlers.feedback, "feedback"),
             "/version": Route(get, fixed(built), "version"),
             "/docs.json": Route(get, fixed(described), "docs"),
-            "/metrics": Route(get, figures, "metrics"),
+            "/metrics": Route(get, figures, "metrics", light=True),
             "/livez": Route(get, self._alive, "health", public=True),
             "/readyz": Route(get, self._ready, "health", public=True),
             "/healthz": Route(get, self._ready, "health", public=True),
