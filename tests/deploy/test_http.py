@@ -104,16 +104,6 @@ def test_a_request_knows_whether_a_body_is_to_come(headers: dict[str, str], unre
     assert request(headers=headers).unread is unread
 
 
-def test_who_goes_away_is_noticed() -> None:
-    async def work() -> None:
-        asked = request(messages=[piece(b"abc")])
-        await asked.body(10, 1)
-        async with asyncio.timeout(1):
-            await asked.left()
-
-    asyncio.run(work())
-
-
 @pytest.mark.parametrize(
     ("header", "kind"),
     [

@@ -26,11 +26,6 @@ PHOTO = jpeg(draw(1))
 MAX_PIXELS = "1000000"
 
 
-async def stays() -> None:
-    """A client that does not go away."""
-    await asyncio.Event().wait()
-
-
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """On the loop that the service has."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -47,8 +42,8 @@ async def gathered(model: Path, size: int = 1, queue: int = 8, seconds: float = 
         team.stop()
 
 
-def ask(team: Team, left: Callable[[], Coroutine[Any, Any, None]] = stays) -> asyncio.Task[tuple[Kind, bytes]]:
-    return asyncio.get_running_loop().create_task(team.ask(Kind.PREDICT, PHOTO, left))
+def ask(team: Team, gone: Callable[[], bool] = bool) -> asyncio.Task[tuple[Kind, bytes]]:
+    return asyncio.get_running_loop().create_task(team.ask(Kind.PREDICT, PHOTO, gone))
 
 
 def answered(message: tuple[Kind, bytes]) -> bool:
@@ -216,24 +211,19 @@ def test_a_worker_with_another_model_does_not_join(tmp_path: Path) -> None:
     run(work)
 
 
-def test_who_goes_away_leaves_the_queue(model: Path) -> None:
+def test_who_has_gone_away_takes_no_time_of_a_worker(model: Path) -> None:
     async def work() -> None:
         async with gathered(model, queue=2) as team:
             stop(pids(team)[0])
-            gone = asyncio.Event()
-
-            async def leaves() -> None:
-                await gone.wait()
-
-            held, impatient, patient = ask(team), ask(team, leaves), ask(team)
+            left: list[bool] = []
+            held, impatient, patient = ask(team), ask(team, lambda: bool(left)), ask(team)
             await until(lambda: team.waiting == 2)
-            gone.set()
-            with pytest.raises(Left):
-                await impatient
-            assert team.waiting == 1
+            left.append(True)
             os.kill(pids(team)[0], signal.SIGCONT)
             assert answered(await held)
             assert answered(await patient)
+            with pytest.raises(Left):
+                await impatient
             assert sum(served for _, _, served in team.workers) == 2
 
     run(work)

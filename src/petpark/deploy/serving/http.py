@@ -12,6 +12,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+GONE: Final = "petpark.gone"  # an extension of the ASGI scope
 JSON: Final = "application/json"
 _SLUG: Final = "urn:petpark:problem:"
 
@@ -89,6 +90,8 @@ class Request:
         """Bytes of the body that have come."""
         self.hold: Callable[[int], None] = lambda _: None
         """Told of each piece of the body; may refuse it."""
+        self.gone: Callable[[], bool] = scope.get("extensions", {}).get(GONE, bool)
+        """Tells whether the client has gone away, where the server can tell."""
         self._receive = receive
 
     def header(self, name: bytes) -> str:
@@ -116,11 +119,6 @@ class Request:
             raise Problem(
                 HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s: send it again.", "slow-body"
             ) from None
-
-    async def left(self) -> None:
-        """Return when the client has gone away; to be awaited when the whole body has come."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
 
     async def _parts(self, most: int) -> bytes:
         parts: list[bytes] = []

@@ -30,12 +30,13 @@ class Lost(Exception):  # noqa: N818 - no error: an answer
         self.slow = slow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # uvloop writes the arguments of a timer out
 class Job:
     """A photo, and who waits for what is said of it."""
 
     kind: Kind
     payload: bytes
+    gone: Callable[[], bool]
     answer: asyncio.Future[Message]
 
 

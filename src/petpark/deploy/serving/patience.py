@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from petpark.deploy.serving.closing import ClosingTransport
 from petpark.deploy.serving.guard import RETRY
-from petpark.deploy.serving.http import Problem
+from petpark.deploy.serving.http import GONE, Problem
 
 _MOST: Final = 32 << 10  # bytes of a head, and of whatever else is no body
 _PIPELINE: Final = 32  # requests of one connection that wait for an earlier one's answer
@@ -95,6 +95,7 @@ class PatientProtocol(HttpToolsProtocol):
             raise _Refused
         self._upgrade = self.parser.should_upgrade()
         if not self._upgrade:
+            self.scope["extensions"] = {GONE: self.transport.is_closing}  # type: ignore[dict-item] # a function
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

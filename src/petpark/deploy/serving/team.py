@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 from petpark.config.serve import ServeSettings
@@ -97,39 +97,35 @@ class Team:
         for recruit in self._recruits:
             recruit.end()
 
-    async def ask(self, kind: Kind, payload: bytes, left: Callable[[], Coroutine[Any, Any, None]]) -> Message:
+    async def ask(self, kind: Kind, payload: bytes, gone: Callable[[], bool]) -> Message:
         """Have a worker answer.
 
         Args:
             kind: of the question.
             payload: the photo.
-            left: returns when who asks has gone away.
+            gone: tells whether who asks has gone away.
 
         Raises:
             Busy: too many photos wait, or this one has waited for too long.
             Left: who asked has gone away, before a worker had the photo.
             Lost: the worker was lost over it.
         """
-        job = Job(kind, payload, asyncio.get_running_loop().create_future())
+        job = Job(kind, payload, gone, asyncio.get_running_loop().create_future())
         if self._idle:
             self._idle.popleft().take(job)
             return await job.answer
         if len(self._waiting) >= self.queue:
             raise Busy
-        return await self._queued(job, left)
+        return await self._queued(job)
 
-    async def _queued(self, job: Job, left: Callable[[], Coroutine[Any, Any, None]]) -> Message:
+    async def _queued(self, job: Job) -> Message:
         self._waiting.append(job)
-        loop = asyncio.get_running_loop()
-        leaving = loop.create_task(left())
-        leaving.add_done_callback(lambda _: self._drop(job, Left()))
-        alarm = loop.call_later(self.seconds, self._drop, job, Busy())
+        alarm = asyncio.get_running_loop().call_later(self.seconds, self._drop, job, Busy())
         try:
             return await job.answer
         finally:
             self._forget(job)
             alarm.cancel()
-            leaving.cancel()
 
     def _drop(self, job: Job, why: Exception) -> None:
         if self._forget(job):
@@ -144,10 +140,12 @@ class Team:
         return True
 
     def _next(self, member: Member) -> None:
-        if self._waiting:
-            member.take(self._waiting.popleft())
-        else:
-            self._idle.append(member)
+        while self._waiting:
+            job = self._waiting.popleft()
+            if not job.gone():
+                return member.take(job)
+            job.answer.set_exception(Left())
+        return self._idle.append(member)
 
     async def _join(self, number: int, recruit: Recruit) -> dict[str, Any]:
         """Have a worker take a place; return what it says of the model."""
