@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from petpark import embedded
-from petpark.cli import build, bundle, data, predictions, serve, tune
+from petpark.cli import build, bundle, data, predictions, report, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     build.add_commands(commands)
+    report.add_commands(commands)
     data.add_commands(commands)
     tune.add_commands(commands)
     bundle.add_commands(commands)

@@ -1,0 +1,117 @@
+"""The tables of figures: the main ones, the labels, and kinds of photos."""
+
+from collections.abc import Iterator, Sequence
+
+from petpark.evidence.evaluation import ClassFigures
+from petpark.evidence.package import Package
+from petpark.report import words
+from petpark.report.change.blocks import Block, Heading, Line, Piece, Small, Strong, Table, Text, line
+from petpark.report.change.figures import LabelMove, Move, SliceMove
+from petpark.report.change.side import Head, Side
+from petpark.report.change.wording import NOTHING, difference, figure, gained, mood, name, shorten, with_interval, won
+
+
+def main(base: Side, head: Head, moves: Sequence[Move]) -> Iterator[Block]:
+    """The main figures, base against head, and who wins; then the file that ships."""
+    reach: dict[str, float] = {}
+    for each in moves:
+        reach[each.unit] = max(reach.get(each.unit, 0.0), _reach(each))
+    rows: list[tuple[Line, ...]]
+    if base.evaluation is None or base.evaluation == head.evidence.evaluation:
+        rows = [(line(each.name), with_interval(each.head, each.unit, strong=True)) for each in moves]
+        rows += [(first, last) for first, _, last, *_ in _file(base, head)]
+        yield Table((line("figure"), line("this change")), tuple(rows), caption="Main figures")
+        return
+    rows = [
+        (
+            line(each.name),
+            with_interval(each.base, each.unit),
+            with_interval(each.head, each.unit, strong=True),
+            difference(each, reach[each.unit]),
+            line(won(each)),
+        )
+        for each in moves
+    ]
+    columns = ("figure", "base", "this change", "difference", "")
+    yield Table(tuple(map(line, columns)), (*rows, *_file(base, head)), caption="Main figures, base and this change")
+    if any(move.paired for move in moves):
+        note = "Paired: both models answered the same photos. The other differences are taken from both intervals, "
+        yield Text(line(Small(f"{note}so a small one may be real and not be seen.")))
+
+
+def labels(moves: Sequence[LabelMove], of: int) -> Iterator[Block]:
+    """Some labels of so many, the worst first."""
+    title = "label" if len(moves) == of else f"{len(moves)} weakest labels of {of:,}"
+    head = (line(title), line("recall"), line("precision"), line("predicted"))
+    yield Table(head, tuple(_label(each) for each in moves), caption="Every label")
+
+
+def moved(parts: Sequence[SliceMove], *, compared: bool) -> Iterator[Block]:
+    """Kinds of photos whose accuracy moved beyond chance."""
+    if not compared or not parts:
+        return
+    found = [each for each in parts if each.accuracy.winner in ("better", "worse")]
+    known = sum(each.accuracy.gain is not None for each in parts)
+    if not found:
+        yield Text(line(f"No kind of photos moved beyond its interval, of {known} that both sides know."))
+        return
+    yield Heading(2, "Kinds of photos that moved")
+    yield kinds(found)
+    yield Text(line(Small(f"Of {known} kinds that both sides know; about one in twenty would move by chance.")))
+
+
+def kinds(parts: Sequence[SliceMove]) -> Table:
+    """Accuracy on kinds of photos."""
+    rows = tuple(
+        (
+            line(f"{shorten(each.name)}: ", name(each.value)),
+            line(f"{each.photos:,}"),
+            _arrow(each.accuracy),
+        )
+        for each in parts
+    )
+    return Table((line("photos"), line("how many"), line("accuracy")), rows, caption="Accuracy on kinds of photos")
+
+
+def _reach(move: Move) -> float:
+    return max(abs(move.gain.low), abs(move.gain.high)) if move.gain else 0.0
+
+
+def _file(base: Side, head: Head) -> Iterator[tuple[Line, ...]]:
+    """The size and the speed of the file that ships."""
+    old, new = base.evaluation, head.evidence.evaluation
+    before = words.size(old.model.bytes) if old else NOTHING
+    yield line("size of the file"), line(before), line(words.size(new.model.bytes)), line(), line()
+    times = [_milliseconds(package) for package in (base.package, head.evidence.package)]
+    yield line("milliseconds per photo"), line(times[0]), line(times[1]), line(), line()
+
+
+def _milliseconds(package: Package | None) -> str:
+    chosen = package.variant(package.chosen) if package else None
+    return f"{chosen.milliseconds:.2f} ({chosen.name})" if chosen else NOTHING
+
+
+def _label(each: LabelMove) -> tuple[Line, ...]:
+    if each.head is None:
+        return line(name(each.label), Small("not known any more")), line(NOTHING), line(NOTHING), line(NOTHING)
+    about = f"{words.count(each.head.photos, 'photo')}{'' if each.base else ', new'}"
+    first = line(name(each.label), Small(about))
+    if each.recall is None or each.precision is None:
+        return first, line("no test photos"), line(NOTHING), line(NOTHING)
+    return first, _arrow(each.recall), _arrow(each.precision), line(_skew(each.head))
+
+
+def _skew(found: ClassFigures) -> Piece:
+    """How a label's predicted rate stands to its true one; strong where chance does not explain it."""
+    said = words.skew(found.rate_ratio.value)
+    return Strong(said, "bad") if words.beyond_chance(found.rate_ratio, 1) else said
+
+
+def _arrow(move: Move) -> Line:
+    """A cell: base → head, and below the difference."""
+    new = Strong(figure(move.head.value, move.unit))
+    if move.base is None or move.gain is None:
+        return line(new, Small(f"{figure(move.head.low, move.unit)} to {figure(move.head.high, move.unit)}"))
+    old = figure(move.base.value, move.unit)
+    verdict: Line = line(" ", Strong(str(move.winner), mood(move))) if move.winner != "tie" else line()
+    return (f"{old} → ", new, *verdict, Small(gained(move)))
