@@ -52,7 +52,7 @@ def compose(base: Side, head: Head, pending: str = "", run: Run | None = None, l
         *curves.training(base, head),
         *curves.precision_recall(base, head),
         *_folded(base, head),
-        *_end(base, run, links),
+        *_end(base, moves, run, links),
     ]
     return Report(found, pending, tuple(blocks))
 
@@ -60,7 +60,7 @@ def compose(base: Side, head: Head, pending: str = "", run: Run | None = None, l
 def _figures(base: Side, head: Head, moves: list[figures.Move]) -> Iterator[Block]:
     old, new = base.evaluation, head.evidence.evaluation
     labels = figures.labels(None if old == new else old, new)
-    blocks: list[Block] = [Heading(2, "Figures"), *judging.main(base, head, moves)]
+    blocks: list[Block] = [Heading(2, "Figures"), judging.main(base, head, moves)]
     blocks += judging.labels(labels[:_FEW], len(labels))
     if old == new:
         yield Details("The figures, which are those of the base", tuple(blocks[1:]))
@@ -81,7 +81,7 @@ def _folded(base: Side, head: Head) -> Iterator[Block]:
     yield from supply.batches(base, head)
 
 
-def _end(base: Side, run: Run | None, links: tuple[Link, ...]) -> Iterator[Block]:
+def _end(base: Side, moves: list[figures.Move], run: Run | None, links: tuple[Link, ...]) -> Iterator[Block]:
     if run is not None and (took := tuple(_took(run))):
         yield Heading(2, "What it took")
         yield Text(took)
@@ -90,7 +90,7 @@ def _end(base: Side, run: Run | None, links: tuple[Link, ...]) -> Iterator[Block
         out += [" · ", link]
     if out:
         yield Text(tuple(out[1:]))
-    yield Text(line(Small(f"Judged by the policy of {base.name}; intervals are of 95%.")))
+    yield Text(line(Small(f"Judged by the policy of {base.name}. {judging.note(moves)}")))
 
 
 def _took(run: Run) -> Line:

@@ -133,7 +133,7 @@ _NAMES: Final = {
     "f1": "F1",
     "roc_auc": "ROC-AUC",
     "calibration_error": "calibration error",
-    "recall_gap": "recall, best label less worst",
+    "recall_gap": "recall gap between labels",
 }
 
 

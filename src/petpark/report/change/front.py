@@ -10,6 +10,7 @@ from petpark.report.change.blocks import Block, Code, Heading, Line, Listing, Pi
 from petpark.report.change.figures import Move
 from petpark.report.change.side import Head, Side
 from petpark.report.change.wording import (
+    NAMED,
     NO_GAIN,
     NOTHING,
     counted,
@@ -24,7 +25,6 @@ from petpark.report.change.wording import (
 )
 
 _REASONS = 12
-_NAMED = 2  # settings and batches that are named at once
 
 
 def verdict(found: Verdict, pending: str) -> Iterator[Block]:
@@ -122,7 +122,7 @@ def _champion(head: Head, old: Evaluation | None) -> Iterator[Block]:
 
 def _settings(base: Side, head: Side) -> Iterator[Line]:
     found = material.parameters(base, head)
-    if len(found) > _NAMED:
+    if len(found) > NAMED:
         yield line(f"{len(found):,} settings")
         return
     for each in found:
@@ -136,7 +136,7 @@ def _value(value: str | None) -> Piece:
 def _batches(base: Side, head: Side) -> Iterator[Line]:
     found = [each for each in material.batches(base, head) if each.state != "same"] if base.validation else []
     photos = sum(each.photos for each in found)
-    if len(found) > _NAMED:
+    if len(found) > NAMED:
         yield line(f"{len(found):,} batches ({counted(photos, 'photo')})")
         return
     for each in found:

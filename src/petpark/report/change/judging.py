@@ -11,37 +11,43 @@ from petpark.report.change.side import Head, Side
 from petpark.report.change.wording import NOTHING, difference, figure, gained, mood, name, shorten, with_interval, won
 
 
-def main(base: Side, head: Head, moves: Sequence[Move]) -> Iterator[Block]:
+def main(base: Side, head: Head, moves: Sequence[Move]) -> Table:
     """The main figures, base against head, and who wins; then the file that ships."""
-    reach: dict[str, float] = {}
-    for each in moves:
-        reach[each.unit] = max(reach.get(each.unit, 0.0), _reach(each))
-    rows: list[tuple[Line, ...]]
+    ships = _file(base, head)
     if base.evaluation is None or base.evaluation == head.evidence.evaluation:
-        rows = [(line(each.name), with_interval(each.head, each.unit, strong=True)) for each in moves]
-        rows += [(first, last) for first, _, last, *_ in _file(base, head)]
-        yield Table((line("figure"), line("this change")), tuple(rows), caption="Main figures")
-        return
-    rows = [
-        (
-            line(each.name),
-            with_interval(each.base, each.unit),
-            with_interval(each.head, each.unit, strong=True),
-            difference(each, reach[each.unit]),
-            line(won(each)),
-        )
-        for each in moves
-    ]
+        rows = [(line(each.name), with_interval(each.head, each.unit)) for each in moves]
+        rows += [(first, last) for first, _, last, *_ in ships]
+        return Table((line("figure"), line("this change")), tuple(rows), caption="Main figures")
     columns = ("figure", "base", "this change", "difference", "")
-    yield Table(tuple(map(line, columns)), (*rows, *_file(base, head)), caption="Main figures, base and this change")
+    compared = (_compared(each, moves) for each in moves)
+    return Table(tuple(map(line, columns)), (*compared, *ships), caption="Main figures, base and this change")
+
+
+def _compared(move: Move, moves: Sequence[Move]) -> tuple[Line, ...]:
+    """A row; all differences of one unit are drawn on one scale."""
+    reach = max(max(abs(each.gain.low), abs(each.gain.high)) for each in moves if each.gain and each.unit == move.unit)
+    return (
+        line(move.name),
+        with_interval(move.base, move.unit),
+        with_interval(move.head, move.unit, strong=True),
+        difference(move, reach),
+        line(won(move)),
+    )
+
+
+def note(moves: Sequence[Move]) -> str:
+    """How to read the intervals of differences."""
+    if not any(move.gain for move in moves):
+        return "Intervals are of 95%."
+    which = "Differences"
     if any(move.paired for move in moves):
-        note = "Paired: both models answered the same photos. The other differences are taken from both intervals, "
-        yield Text(line(Small(f"{note}so a small one may be real and not be seen.")))
+        which = "Paired: both models answered the same photos. Other differences"
+    return f"Intervals are of 95%. {which} are taken from those of both sides: small ones may be real and not be seen."
 
 
 def labels(moves: Sequence[LabelMove], of: int) -> Iterator[Block]:
     """Some labels of so many, the worst first."""
-    title = "label" if len(moves) == of else f"{len(moves)} weakest labels of {of:,}"
+    title = "label, the worst first" if len(moves) == of else f"the {len(moves)} worst labels of {of:,}"
     head = (line(title), line("recall"), line("precision"), line("predicted"))
     yield Table(head, tuple(_label(each) for each in moves), caption="Every label")
 
@@ -57,7 +63,7 @@ def moved(parts: Sequence[SliceMove], *, compared: bool) -> Iterator[Block]:
         return
     yield Heading(2, "Kinds of photos that moved")
     yield kinds(found)
-    yield Text(line(Small(f"Of {known} kinds that both sides know; about one in twenty would move by chance.")))
+    yield Text(line(Small(f"Of {known} kinds that both sides know; at most one in twenty would move by chance.")))
 
 
 def kinds(parts: Sequence[SliceMove]) -> Table:
@@ -71,10 +77,6 @@ def kinds(parts: Sequence[SliceMove]) -> Table:
         for each in parts
     )
     return Table((line("photos"), line("how many"), line("accuracy")), rows, caption="Accuracy on kinds of photos")
-
-
-def _reach(move: Move) -> float:
-    return max(abs(move.gain.low), abs(move.gain.high)) if move.gain else 0.0
 
 
 def _file(base: Side, head: Head) -> Iterator[tuple[Line, ...]]:

@@ -81,7 +81,7 @@ def _block(block: Block) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     yield _row(table.head)
-    yield "|" + "|".join("---" if place < table.words else "---:" for place in range(len(table.head))) + "|"
+    yield "|" + "|".join(":---" if place < table.words else "---:" for place in range(len(table.head))) + "|"
     yield from map(_row, table.rows)
 
 
@@ -120,4 +120,5 @@ def _spaced(text: str) -> str:
 def _name(text: str) -> str:
     if _PLAIN_NAME.fullmatch(text):
         return f"`{text}`"
-    return f"<code>{escaped(text).replace('|', '&#124;')}</code>" if text else ""
+    inside = escaped(text).replace(r"\|", "&#124;")  # which ends no cell of a table
+    return f"<code>{inside}</code>" if text else ""

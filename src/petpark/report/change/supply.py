@@ -6,9 +6,9 @@ from petpark.evidence.validation import BatchCount, Validation
 from petpark.report import words
 from petpark.report.change import material
 from petpark.report.change.blocks import Block, Code, Details, Heading, Line, Piece, Small, Table, Text, line
-from petpark.report.change.material import BatchMove
+from petpark.report.change.material import BatchMove, Setting
 from petpark.report.change.side import Head, Side
-from petpark.report.change.wording import NOTHING, counted, name, plural, shorten
+from petpark.report.change.wording import NAMED, NOTHING, counted, name, plural, shorten
 
 _COUNTS = (
     ("corrected", "corrected labels"),
@@ -54,16 +54,17 @@ def batches(base: Side, head: Head) -> Iterator[Block]:
 
 
 def settings(base: Side, head: Head) -> Iterator[Block]:
-    """Parameters and policy that differ."""
-    for title, found in (
-        ("Settings", material.parameters(base, head.side)),
-        ("Policy", material.policy(base, head.side)),
-    ):
-        if found:
-            yield Heading(2, title)
-            rows = tuple((line(name(each.name)), _value(each.base), _value(each.head)) for each in found)
-            columns = (line("setting" if title == "Settings" else "entry"), line("base"), line("this change"))
-            yield Table(columns, rows, caption=f"{title} that differ")
+    """Parameters and policy that differ; a few parameters stand in the first lines already."""
+    parameters, policy = material.parameters(base, head.side), material.policy(base, head.side)
+    if len(parameters) > NAMED:
+        yield from (Heading(2, "Settings"), _settings("setting", parameters))
+    if policy:
+        yield from (Heading(2, "Policy"), _settings("entry", policy))
+
+
+def _settings(what: str, found: Sequence[Setting]) -> Table:
+    rows = tuple((line(name(each.name)), _value(each.base), _value(each.head)) for each in found)
+    return Table((line(what), line("base"), line("this change")), rows, words=3, caption=f"Each {what} that differs")
 
 
 def _moved(before: object, after: object, side: str) -> Line:

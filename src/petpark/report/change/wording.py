@@ -13,6 +13,7 @@ from petpark.report.text import columns, printable
 
 NAME: Final = 40  # columns that a name of someone else's may take
 REASON: Final = 400
+NAMED: Final = 2  # settings or batches that the first lines name
 NO_GAIN: Final = "no measurable gain"
 NOTHING: Final = "\u2013"
 _QUOTED: Final = re.compile(r"'([^']{1,80})'|`([^`]{1,80})`|\b([0-9a-f]{12,40})\b")
@@ -98,11 +99,9 @@ def difference(move: Move, reach: float) -> Line:
     """A cell: the difference, its interval below, and both drawn where that is possible."""
     if move.gain is None:
         return line(NOTHING)
-    points = " points" if move.unit == "share" else ""
+    value, _, ends = gained(move).partition(" (")
     drawn = Range(move.gain, reach, mood(move), f"{move.name} {gained(move)}")
-    ends = f"{signed(move.gain.low, move.unit)} to {signed(move.gain.high, move.unit)}"
-    paired = ", paired" if move.paired else ""
-    return line(f"{signed(move.gain.value, move.unit)}{points}", drawn, Small(f"{ends}{paired}"))
+    return line(value, drawn, Small(f"{ends.removesuffix(')')}{', paired' if move.paired else ''}"))
 
 
 def counted(value: int, noun: str) -> str:
