@@ -1,8 +1,10 @@
 """The report of a change, in the order in which a reader with 30 seconds needs it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from petpark import consistency
+from petpark.config.policy import Policy
 from petpark.evidence.run import Run
 from petpark.gate import Verdict
 from petpark.report import words
@@ -41,6 +43,7 @@ def compose(base: Side, head: Head, pending: str = "", run: Run | None = None, l
     policy = verdict.policy_of(base)
     found = verdict.judged(base, head, policy)
     own = verdict.by_its_own(base, head)
+    head = _without_a_strangers_comparison(head, policy)
     moves = list(figures.moves(base.evaluation, head.evidence.evaluation, head.evidence.comparison, policy.cost))
     blocks = [
         *front.verdict(found, pending),
@@ -55,6 +58,13 @@ def compose(base: Side, head: Head, pending: str = "", run: Run | None = None, l
         *_end(base, moves, run, links),
     ]
     return Report(found, pending, tuple(blocks))
+
+
+def _without_a_strangers_comparison(head: Head, policy: Policy) -> Head:
+    """What another model gained is told of no more; the verdict has named it."""
+    if not any(consistency.one_challenger(head.evidence, policy)):
+        return head
+    return replace(head, evidence=head.evidence.model_copy(update={"comparison": None}))
 
 
 def _figures(base: Side, head: Head, moves: list[figures.Move]) -> Iterator[Block]:

@@ -47,14 +47,18 @@ def render(report: Report) -> str:
     return _environment().get_template("change.html.j2").render(title=title, sections=sections)
 
 
-def _sections(blocks: Sequence[Block]) -> list[tuple[Heading, list[Markup]]]:
-    """The blocks under each heading."""
-    found: list[tuple[Heading, list[Markup]]] = []
+def _sections(blocks: Sequence[Block]) -> list[tuple[Heading | None, list[Markup]]]:
+    """The blocks under each heading; what is folded away, and what comes after it, stands by itself."""
+    found: list[tuple[Heading | None, list[Markup]]] = []
+    folded = False
     for block in blocks:
         if isinstance(block, Heading):
             found.append((block, []))
+        elif isinstance(block, Details) != folded:
+            found.append((None, [_block(block)]))
         else:
             found[-1][1].append(_block(block))
+        folded = isinstance(block, Details)
     return found
 
 
