@@ -32,9 +32,7 @@ from petpark.report.text import printable
 _GAP: Final = "\u200b"  # zero width space: what it divides is no mention and no link any more
 _MARKUP: Final = re.compile(r"[\\`*_\[\]~|&<>$]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}  # GitHub's own way to write a dollar
-_AUTOMATIC: Final = re.compile(
-    r"(?P<before>@|#(?=\w)|:(?=[\w/+-])|\bwww(?=\.)|\bgh(?=-\d)|\b[0-9a-f]{4}(?=[0-9a-f]{3,36}\b))", re.IGNORECASE
-)
+_AUTOMATIC: Final = re.compile(r"@|#(?=\w)|:(?=[\w/+-])|www(?=\.)|gh(?=-\d)|[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
 _BEGINNING: Final = re.compile(r"^(?:[-+](?=\s|$)|-(?=-)|#(?=#*(?:\s|$))|\d+(?=[.)](?:\s|$)))")
 _PLAIN_NAME: Final = re.compile(r"[^`|\\]+")
 
