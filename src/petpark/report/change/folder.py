@@ -48,10 +48,13 @@ def _content(root: Path, path: Path, most: int) -> bytes:
         file = os.open(path.name, flags, dir_fd=folder)
     finally:
         os.close(folder)
-    with os.fdopen(file, "rb") as opened:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise DataError(f"{root / path} is no ordinary file: bring the file itself.")
         if found.st_size > most:
             raise DataError(f"{root / path} has {found.st_size:,} bytes, and may have {most:,}: it is not read.")
-        return opened.read(most)
+        with os.fdopen(file, "rb", closefd=False) as opened:
+            return opened.read(most)
+    finally:
+        os.close(file)

@@ -50,6 +50,8 @@ def fit(blocks: Sequence[Block], limit: Limit, link: Link | None = None) -> str:
         if limit.measure(text) <= limit.most or not (place := _expendable(kept)):
             return text
         gone.insert(0, kept.pop(place))
+        if _bare(kept, place - 1):
+            gone.insert(0, kept.pop(place - 1))
 
 
 def _expendable(blocks: Sequence[Block]) -> int | None:
@@ -58,6 +60,12 @@ def _expendable(blocks: Sequence[Block]) -> int | None:
     if folded:
         return folded[-1]
     return len(blocks) - 2 if len(blocks) > 3 else None
+
+
+def _bare(blocks: Sequence[Block], place: int) -> bool:
+    """Whether a section's title is left without its section."""
+    title, below = blocks[place], blocks[place + 1]
+    return isinstance(title, Heading) and title.level > 1 and (below is blocks[-1] or isinstance(below, Heading))
 
 
 def _written(kept: Sequence[Block], gone: Sequence[Block], limit: Limit, link: Link | None) -> str:

@@ -8,6 +8,8 @@ from petpark.report.change.blocks import Chart
 
 COLOURS: Final = {"orange": "#d55e00", "blue": "#3e8ed0", "grey": "#8492a0"}  # seen on white and on black alike
 
+_LEAST: Final = 0.01  # from end to end of an axis
+
 
 def chart(block: Chart) -> Iterator[str]:
     """The lines of an xychart."""
@@ -27,10 +29,12 @@ def chart(block: Chart) -> Iterator[str]:
 def bounds(values: Sequence[float]) -> tuple[float, float]:
     """Round ends of an axis on which all values lie."""
     low, high = min(values), max(values)
-    step = 10.0 ** math.floor(math.log10(max(high - low, 1e-6)))
+    step = 10.0 ** math.floor(math.log10(max(high - low, _LEAST)))
     step /= 2 if (high - low) / step < 4 else 1
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    return (bottom, top) if top > bottom else (bottom, bottom + step)
+    if top > bottom:
+        return bottom, top
+    return (bottom - step, top) if bottom >= step else (bottom, bottom + step)  # shares end at 1
 
 
 def _number(value: float) -> str:
