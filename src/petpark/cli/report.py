@@ -62,7 +62,7 @@ def _change(args: argparse.Namespace) -> None:
     named = (("full report", args.link_report), ("run", args.link_run))
     found = {text: links.checked(text, address, server) for text, address in named if address}
     base = side.read_base(*_base(args.base))
-    head = side.read_head(reader(Path(args.head)), "the head")
+    head = side.read_head(reader(Path(args.head)), args.head)
     run = side.read_run(Path(args.took)) if args.took else None
     report = compose.compose(base, head, args.pending, run, tuple(found.values()))
     comment = limits.fit(report.blocks, limits.COMMENT, found.get("full report"))
@@ -86,9 +86,9 @@ def _base(name: str) -> "tuple[Reader, str]":
     from petpark.report.change.folder import reader
 
     if (Path(name) / layout.POLICY).exists():
-        return reader(Path(name)), f"the base ({name})"
+        return reader(Path(name)), name
     commit = revisions.commit(name)
     if commit is None:
         raise DataError("This repository has no commit yet, so a change has nothing to start from: commit first.")
     known: str = commit
-    return lambda path, _: revisions.raw(known, path), f"the base ({known[:12]})"
+    return lambda path, _: revisions.raw(known, path), known[:12]

@@ -71,12 +71,12 @@ def lay(
 
 def base(folder: Path) -> Side:
     """Read a folder as the base."""
-    return side.read_base(reader(folder), "the base (0123456789ab)")
+    return side.read_base(reader(folder), "0123456789ab")
 
 
 def head(folder: Path) -> Head:
     """Read a folder as the head."""
-    return side.read_head(reader(folder), "the head")
+    return side.read_head(reader(folder), str(folder))
 
 
 def pair(tmp_path: Path, now: BuildEvidence, before: BuildEvidence | None, **of_head: Any) -> tuple[Side, Head]:

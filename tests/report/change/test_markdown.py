@@ -25,6 +25,7 @@ from petpark.report.change.blocks import (
 from petpark.report.text import printable
 from tests.report.change import rendered
 from tests.report.made import HOSTILE
+from tests.report.test_page import Page
 
 NASTY = (
     *HOSTILE,
@@ -61,7 +62,7 @@ PIECES = st.one_of(st.sampled_from(SIGNS.split()), st.sampled_from(" \n\t"))
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
 
 
-def harmless(block: Block, text: str) -> rendered.Page:
+def harmless(block: Block, text: str) -> Page:
     """Render a block, and see that nothing but our own elements came out, and no code but what is ours."""
     found = rendered.page(markdown.render([block]))
     assert {tag for tag, *_ in found.elements} <= rendered.OURS - {"a"}, text
@@ -115,7 +116,7 @@ def test_a_name_stands_between_backticks_and_an_odd_one_between_tags() -> None:
 
 
 def test_blocks_are_written_as_markdown() -> None:
-    blocks = [
+    blocks: list[Block] = [
         Heading(1, "Yes"),
         Text(line("before ", Strong("bold"), ", after")),
         Listing((line("one"), line("two"))),

@@ -11,7 +11,7 @@ from petpark.report import words
 from petpark.report.change import curves, figures, front, judging, supply, verdict
 from petpark.report.change.blocks import Block, Details, Heading, Line, Link, Piece, Small, Text, line
 from petpark.report.change.side import Head, Side
-from petpark.report.change.wording import minutes, name
+from petpark.report.change.wording import minutes, name, shorten
 
 _FEW = 6  # labels that are shown at once
 
@@ -71,7 +71,8 @@ def _figures(base: Side, head: Head, moves: list[figures.Move]) -> Iterator[Bloc
     old, new = base.evaluation, head.evidence.evaluation
     labels = figures.labels(None if old == new else old, new)
     blocks: list[Block] = [Heading(2, "Figures"), judging.main(base, head, moves)]
-    blocks += judging.labels(labels[:_FEW], len(labels))
+    ranked = sorted(labels, key=lambda each: not each.worse)  # which leaves the order among equals
+    blocks += judging.labels((labels if len(labels) <= _FEW else ranked)[:_FEW], len(labels))
     if old == new:
         yield Details("The figures, which are those of the base", tuple(blocks[1:]))
     else:
@@ -87,7 +88,7 @@ def _folded(base: Side, head: Head) -> Iterator[Block]:
         yield Details(f"All {len(labels):,} labels", tuple(judging.labels(labels, len(labels))))
     if new.slices and old != new:
         parts = figures.slices(old, new)
-        yield Details(f"All {words.count(len(parts), 'kind')} of photos", (judging.kinds(parts),))
+        yield Details(f"Every kind of photos, {len(parts):,} in all", (judging.kinds(parts),))
     yield from supply.batches(base, head)
 
 
@@ -95,18 +96,15 @@ def _end(base: Side, moves: list[figures.Move], run: Run | None, links: tuple[Li
     if run is not None and (took := tuple(_took(run))):
         yield Heading(2, "What it took")
         yield Text(took)
-    out: list[Piece] = []
-    for link in links:
-        out += [" · ", link]
-    if out:
-        yield Text(tuple(out[1:]))
-    yield Text(line(Small(f"Judged by the policy of {base.name}. {judging.note(moves)}")))
+    out: list[Piece] = [piece for link in links for piece in (link, " · ")]
+    yield Text((*out, "judged by the policy of ", name(base.at)))
+    yield Text(line(Small(judging.note(moves))))
 
 
 def _took(run: Run) -> Line:
     parts: list[Line] = []
     if run.minutes:
-        each = ", ".join(f"{stage} {minutes(value)}" for stage, value in list(run.minutes.items())[:12])
+        each = ", ".join(f"{shorten(stage, 24)} {minutes(value)}" for stage, value in list(run.minutes.items())[:12])
         parts.append(line(f"{minutes(sum(run.minutes.values()))} ({each})"))
     if run.photos_ingested is not None:
         parts.append(line(f"{words.count(run.photos_ingested, 'photo')} ingested"))

@@ -49,6 +49,11 @@ class LabelMove:
     recall: Move | None
     precision: Move | None
 
+    @property
+    def worse(self) -> bool:
+        """Whether it is credibly found more rarely, or said more wrongly."""
+        return any(move is not None and move.winner == "worse" for move in (self.recall, self.precision))
+
 
 @dataclass(frozen=True)
 class SliceMove:

@@ -12,7 +12,6 @@ from petpark.report.change.side import Head, Side
 from petpark.report.change.wording import (
     NAMED,
     NO_GAIN,
-    NOTHING,
     counted,
     figure,
     gained,
@@ -50,11 +49,11 @@ def state(base: Side, head: Head, accuracy: Move) -> Iterator[Block]:
     if old is None:
         yield Text(line(Strong("Nothing to compare with:"), f" the base has no evaluation. {_accuracy(new)}"))
     elif figures.retrained(old, new):
-        yield Text((Strong("The model was retrained."), *_gain(accuracy), *_where(head, old)))
+        yield Text((Strong("The model was retrained."), *_gain(head, old, accuracy)))
     elif old == new:
         yield Text(line(Strong("The model is that of the base."), f" {_accuracy(new)}"))
     else:
-        yield Text((Strong("The model is that of the base, judged anew."), *_gain(accuracy)))
+        yield Text((Strong("The model is that of the base, judged anew."), *_gain(head, old, accuracy)))
     yield from _champion(head, old)
     if base.unread:
         items = (shorten(each, 300) for each in base.unread)
@@ -81,10 +80,9 @@ def changes(base: Side, head: Head, found: Verdict, own: Verdict | None) -> Iter
 
 def _by_its_own(found: Verdict, own: Verdict | None) -> str:
     if own is None:
-        return "The changed one cannot be read by the base's code."
-    if own.passed == found.passed:
-        return "By the changed one the answer would be the same."
-    return f"By the changed one the answer would be {'yes' if own.passed else 'no'}."
+        return "The changed one is missing, or cannot be read by the base's code."
+    too = " too" if own.passed == found.passed else ""
+    return f"By the changed one the answer would be {'yes' if own.passed else 'no'}{too}."
 
 
 def _accuracy(new: Evaluation) -> str:
@@ -92,19 +90,17 @@ def _accuracy(new: Evaluation) -> str:
     return f"Accuracy {words.percent(new.accuracy.value)} ({span(new.accuracy, 'share')}) on {photos}."
 
 
-def _gain(accuracy: Move) -> Line:
-    """Such as ` Accuracy 95.2% → 97.3%: better, +2.1 points (+0.9 to +3.3)`."""
-    old = figure(accuracy.base.value, accuracy.unit) if accuracy.base else NOTHING
-    said = NO_GAIN if accuracy.winner == "tie" else accuracy.winner or NOTHING
-    pieces: list[Piece] = [" Accuracy ", f"{old} → ", Strong(figure(accuracy.head.value, accuracy.unit)), ": "]
-    return (*pieces, Strong(said, mood(accuracy)), f", {gained(accuracy)}")
-
-
-def _where(head: Head, old: Evaluation) -> Line:
+def _gain(head: Head, old: Evaluation, accuracy: Move) -> Line:
+    """Such as ` Accuracy 95.2% → 97.3%: better, +2.1 points (+0.9 to +3.3), on …`."""
+    said = NO_GAIN if accuracy.winner == "tie" else str(accuracy.winner)
     found = figures.of_base(head.evidence.comparison, old)
-    if found is None:
-        return line(", by the intervals of both.")
-    return line(f", on {words.count(found.photos, 'photo')} that neither model learned from.")
+    where = ", by both intervals, as the models were not compared on the same photos."
+    before, after = old.accuracy.value, accuracy.head.value
+    if found is not None:
+        before, after = found.champion_accuracy, found.challenger_accuracy
+        where = f", on {words.count(found.photos, 'photo')} that neither model learned from."
+    shares = line(f" Accuracy {words.percent(before)} → ", Strong(words.percent(after)), ": ")
+    return (*shares, Strong(said, mood(accuracy)), f", {gained(accuracy)}{where}")
 
 
 def _champion(head: Head, old: Evaluation | None) -> Iterator[Block]:

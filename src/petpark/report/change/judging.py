@@ -25,7 +25,8 @@ def main(base: Side, head: Head, moves: Sequence[Move]) -> Table:
 
 def _compared(move: Move, moves: Sequence[Move]) -> tuple[Line, ...]:
     """A row; all differences of one unit are drawn on one scale."""
-    reach = max(max(abs(each.gain.low), abs(each.gain.high)) for each in moves if each.gain and each.unit == move.unit)
+    gains = [each.gain for each in moves if each.gain and each.unit == move.unit]
+    reach = max((abs(end) for gain in gains for end in (gain.low, gain.high)), default=0.0)
     return (
         line(move.name),
         with_interval(move.base, move.unit),
@@ -47,7 +48,7 @@ def note(moves: Sequence[Move]) -> str:
 
 def labels(moves: Sequence[LabelMove], of: int) -> Iterator[Block]:
     """Some labels of so many, the worst first."""
-    title = "label, the worst first" if len(moves) == of else f"the {len(moves)} worst labels of {of:,}"
+    title = "label, the worst first" if len(moves) == of else f"{len(moves)} labels of {of:,}, first what got worse"
     head = (line(title), line("recall"), line("precision"), line("predicted"))
     yield Table(head, tuple(_label(each) for each in moves), caption="Every label")
 

@@ -51,7 +51,9 @@ class Side:
     """What one side of a change says; None and nothing where it says nothing."""
 
     name: str
-    """The base or the head, and which one, for sentences."""
+    """For sentences."""
+    at: str
+    """Its commit or folder."""
     params: Plain
     policy: Plain | None
     corrections: Mapping[str, str]
@@ -73,8 +75,16 @@ class Head:
     evidence: BuildEvidence
 
 
-def read_base(reader: Reader, name: str) -> Side:
-    """Read the side that the change starts from; evidence that cannot be used is passed over, and said."""
+def read_base(reader: Reader, at: str) -> Side:
+    """Read the side that the change starts from; evidence that cannot be used is passed over, and said.
+
+    Args:
+        reader: reads its files.
+        at: its commit or folder.
+
+    Raises:
+        DataError: its policy cannot be read.
+    """
     unread: list[str] = []
 
     def lenient(read: Callable[[], T], nothing: T) -> T:
@@ -84,9 +94,10 @@ def read_base(reader: Reader, name: str) -> Side:
             unread.append(str(error))
             return nothing
 
-    files = _Files(reader, name)
+    files = _Files(reader, f"the base ({at})")
     return Side(
-        name,
+        files.name,
+        at,
         lenient(lambda: files.settings(layout.PARAMS) or {}, {}),
         files.settings(layout.POLICY),
         lenient(files.corrections, {}),
@@ -98,18 +109,23 @@ def read_base(reader: Reader, name: str) -> Side:
     )
 
 
-def read_head(reader: Reader, name: str) -> Head:
+def read_head(reader: Reader, at: str) -> Head:
     """Read the side that is judged.
+
+    Args:
+        reader: reads its files.
+        at: its folder.
 
     Raises:
         DataError: evidence is missing; or anything that is there is too large, no file, or not what it should be.
     """
-    files = _Files(reader, name)
+    files = _Files(reader, "the head")
     validation = files.needed(Validation, layout.VALIDATION)
     package, evaluation = files.needed(Package, layout.PACKAGE), files.needed(Evaluation, layout.EVALUATION)
     comparison = files.evidence(Comparison, layout.COMPARISON)
     side = Side(
-        name,
+        files.name,
+        at,
         files.settings(layout.PARAMS) or {},
         files.settings(layout.POLICY),
         files.corrections(),
