@@ -34,7 +34,7 @@ _MARKUP: Final = re.compile(r"[\\`*_\[\]~|&<>$]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}  # GitHub's own way to write a dollar
 _AUTOMATIC: Final = re.compile(r"@|#(?=\w)|:(?=[\w/+-])|www(?=\.)|gh(?=-\d)|[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
 _BEGINNING: Final = re.compile(r"^(?:[-+](?=\s|$)|-(?=-)|#(?=#*(?:\s|$))|\d+(?=[.)](?:\s|$)))")
-_PLAIN_NAME: Final = re.compile(r"[^`|\\]+")
+_PLAIN_NAME: Final = re.compile(r"[^`|\\<]+")  # so that no `<` in the text is a stranger's
 
 
 def render(blocks: Sequence[Block]) -> str:
