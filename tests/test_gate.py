@@ -201,7 +201,16 @@ def yes(evidence: dict[str, Any] | None = None, policy: dict[str, Any] | None = 
 
 
 def gain(value: float, low: float, high: float) -> dict[str, Any]:
-    return {"comparison.accuracy_gain": {"value": value, "low": low, "high": high}}
+    found = {"value": value, "low": low, "high": high}
+    return {"comparison.accuracy_gain": found, "comparison.champion_accuracy": 0.96 - value}
+
+
+def compared(accuracy: float) -> dict[str, Any]:
+    """Changes to a comparison in which the challenger is so good, and better than the champion."""
+    return gain(0.005, -0.005, 0.015) | {
+        "comparison.challenger_accuracy": accuracy,
+        "comparison.champion_accuracy": accuracy - 0.005,
+    }
 
 
 SIDES = {"train": 400, "validation": 40, "test": 150}
@@ -238,6 +247,12 @@ CASES: dict[gate.Rule[BuildEvidence, Policy], list[Case]] = {
         no("151 photos of 'beech' are in the test side, and 150 were judged", {"validation.classes.1.test": 151}),
         no("asked about more photos than the test side holds", {"comparison.seen": 11}),
         yes({"comparison.seen": 0}),
+    ],
+    consistency.one_challenger: [
+        no("compared another model", compared(434 / 440)),
+        no("compared another model", compared(421 / 440)),
+        yes(compared(432 / 440)),
+        yes(compared(422 / 440)),
     ],
     consistency.golden_rows: [
         no("no golden row", {"package.golden.photos": 0}),

@@ -8,6 +8,7 @@ from petpark.evidence.build import BuildEvidence
 from petpark.evidence.validation import ENOUGH_TO_COMPARE
 
 _AGAIN: Final = "run `make run`"
+_ROUNDED: Final = 0.5  # photos: figures have six digits
 
 
 def one_model(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:  # noqa: ARG001 - no policy may allow it
@@ -37,6 +38,17 @@ def one_lake(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:  # noqa:
     found = evidence.comparison
     if found is not None and found.photos + found.seen > evidence.evaluation.photos:
         yield f"the champion was asked about more photos than the test side holds: {_AGAIN}"
+
+
+def one_challenger(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:  # noqa: ARG001 - none may allow it
+    """The model that was compared with the champion is the one that was judged: it is right on the same photos."""
+    found, judged = evidence.comparison, evidence.evaluation
+    if found is None:
+        return
+    right, compared = round(judged.accuracy.value * judged.photos), found.challenger_accuracy * found.photos
+    if not right - (judged.photos - found.photos) - _ROUNDED <= compared <= right + _ROUNDED:
+        shares = f"{found.challenger_accuracy:.1%} of {found.photos} photos, and {judged.accuracy.value:.1%} of all"
+        yield f"who compared it with the champion compared another model: it was right on {shares}: {_AGAIN}"
 
 
 def golden_rows(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:  # noqa: ARG001 - none may do without
@@ -70,6 +82,7 @@ def sliced(evidence: BuildEvidence, policy: Policy) -> Iterator[str]:  # noqa: A
 RULES: Final[tuple[Callable[[BuildEvidence, Policy], Iterator[str]], ...]] = (
     one_model,
     one_lake,
+    one_challenger,
     golden_rows,
     sides_compared,
     sliced,

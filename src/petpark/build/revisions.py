@@ -32,9 +32,20 @@ def content(commit_id: str, path: Path) -> str | None:
         DataError: Git knows of the file and cannot show it.
         SetupError: Git is missing, or this is no Git repository.
     """
+    found = raw(commit_id, path)
+    return None if found is None else found.decode("utf-8", "replace")
+
+
+def raw(commit_id: str, path: Path) -> bytes | None:
+    """The same, byte for byte.
+
+    Raises:
+        DataError: Git knows of the file and cannot show it.
+        SetupError: Git is missing, or this is no Git repository.
+    """
     if not _git("ls-tree", "--name-only", commit_id, "--", str(path)):
         return None
-    return _git("show", f"{commit_id}:./{path}")
+    return _bytes("show", f"{commit_id}:./{path}")
 
 
 def check() -> None:
@@ -47,9 +58,13 @@ def check() -> None:
 
 
 def _git(*arguments: str) -> str:
+    return _bytes(*arguments).decode("utf-8", "replace")
+
+
+def _bytes(*arguments: str) -> bytes:
     done = _run(*arguments)
     if not done.returncode:
-        return done.stdout.decode("utf-8", "replace")
+        return done.stdout
     why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
     if "not a git repository" in why:
         raise SetupError("This is no Git repository: go to the root of one, or make it one with `git init`.")

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from petpark.cli import build, bundle, data, predictions, serve, tune
+from petpark.cli import build, bundle, data, predictions, report, serve, tune
 from petpark.cli.terminal import printable
 from petpark.errors import PetparkError
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     build.add_commands(commands)
+    report.add_commands(commands)
     data.add_commands(commands)
     tune.add_commands(commands)
     bundle.add_commands(commands)

@@ -53,10 +53,6 @@ def add_commands(commands: "Commands") -> None:
     )
     merge.add_argument("locks", nargs="+", metavar="LOCK")
     merge.set_defaults(run=_lock_merge)
-    report = commands.add_parser(
-        "report", help="make the HTML pages again", description="Make the HTML pages again where no stage had to run."
-    )
-    report.set_defaults(run=_report)
 
 
 def _add_stages(commands: "Commands") -> None:
@@ -220,10 +216,3 @@ def _lock_merge(args: argparse.Namespace) -> None:
     from petpark.build.lock import merge
 
     print("brought in:", ", ".join(merge([Path(path) for path in args.locks])) or "nothing")
-
-
-def _report(_: argparse.Namespace) -> None:
-    from petpark.build.lock import remake_reports
-    from petpark.config.params import load_params
-
-    remake_reports(load_params().ingest)

@@ -1,13 +1,15 @@
 """Evidence of a build: what its gate judges."""
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from petpark.evidence.core import Count, Difference, Estimate, Evidence, Fact, Fraction, Sha256
 from petpark.evidence.evaluation import Evaluation
 from petpark.evidence.package import Package
 from petpark.evidence.validation import Validation
+
+_ROUNDED: Final = 1e-5  # figures have six digits
 
 
 class Comparison(Evidence):
@@ -27,6 +29,13 @@ class Comparison(Evidence):
     accuracy_gain: Difference
     cost_gain: Estimate
     """Cost per 1,000 photos that the challenger saves."""
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        gain = self.challenger_accuracy - self.champion_accuracy
+        if abs(self.accuracy_gain.value - gain) > _ROUNDED:
+            raise ValueError(f"accuracy is said to change by {self.accuracy_gain.value:g}, and changes by {gain:g}")
+        return self
 
 
 class BuildEvidence(Fact):

@@ -1,55 +1,20 @@
 """Charts of a search for settings, as inline SVG: trials in, markup out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
 
 from markupsafe import Markup
 
 from petpark.report import svg
+from petpark.report.panel import HEIGHT, WIDTH, Panel
 from petpark.report.scales import Even, Log, Names, Scale, said
 from petpark.report.trials import Search, Trial
-
-_WIDTH, _HEIGHT = 400.0, 260.0
-_LONGEST: Final = 12  # letters of a name under an axis
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """The rectangle inside two axes."""
-
-    x: Scale
-    y: Scale
-    width: float = _WIDTH
-    height: float = _HEIGHT
-
-    def at(self, x: object, y: object) -> tuple[float, float]:
-        """The place of a pair of values."""
-        left, right, top, bottom = 54.0, 8.0, 26.0, 40.0
-        across = left + self.x.place(x) * (self.width - left - right)
-        return across, top + (1 - self.y.place(y)) * (self.height - top - bottom)
-
-    def axes(self, across: str, up: str) -> Iterator[Markup]:
-        """Grid lines with their values, and what each axis means."""
-        left, right, top, bottom = 54.0, self.width - 8.0, 26.0, self.height - 40.0
-        for place, label in self.y.ticks:
-            height = bottom - place * (bottom - top)
-            yield svg.shape("line", "grid", x1=left, y1=height, x2=right, y2=height)
-            yield svg.text(left - 6, height + 4, label, "end")
-        for place, label in self.x.ticks:
-            here = left + place * (right - left)
-            yield svg.shape("line", "grid", x1=here, y1=top, x2=here, y2=bottom)
-            short = label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
-            yield svg.text(here, bottom + 16, short, "middle")
-        yield svg.text(4, 12, up, "start", "axis")
-        yield svg.text(right, self.height - 6, across, "end", "axis")
 
 
 def history(search: Search) -> Markup:
     """The loss of every trial in the order in which they began, and the lowest so far as a line."""
     tried = [trial for trial in search.trials if trial.losses]
     order = {trial.number: place for place, trial in enumerate(search.trials, 1)}
-    panel = _Panel(Even.over([1, len(search.trials)]), _losses(tried))
+    panel = Panel(Even.over([1, len(search.trials)]), _losses(tried))
     parts = list(panel.axes("trial", "validation loss"))
     lowest: list[tuple[float, float]] = []
     for trial in tried:
@@ -59,16 +24,16 @@ def history(search: Search) -> Markup:
     if lowest:
         parts.append(svg.path("curve c1", [*lowest, (panel.at(len(search.trials), 1)[0], lowest[-1][1])]))
     parts += _dots(panel, search, tried, [order[trial.number] for trial in tried])
-    return svg.picture("chart", _WIDTH, _HEIGHT, "Validation loss of every trial, and the lowest so far", parts)
+    return svg.picture("chart", WIDTH, HEIGHT, "Validation loss of every trial, and the lowest so far", parts)
 
 
 def against(search: Search, name: str) -> Markup:
     """The loss of every trial against one setting."""
     tried = [trial for trial in search.trials if trial.losses]
-    panel = _Panel(_scale(search, name), _losses(tried))
+    panel = Panel(_scale(search, name), _losses(tried))
     parts = list(panel.axes(name, "validation loss"))
     parts += _dots(panel, search, tried, [trial.values[name] for trial in tried])
-    return svg.picture("chart", _WIDTH, _HEIGHT, f"Validation loss against {name}", parts)
+    return svg.picture("chart", WIDTH, HEIGHT, f"Validation loss against {name}", parts)
 
 
 def learning(search: Search) -> Markup:
@@ -76,14 +41,14 @@ def learning(search: Search) -> Markup:
     tried = [trial for trial in search.trials if trial.losses]
     longest = max(len(trial.losses) for trial in tried)
     lowest, highest = min(min(trial.losses) for trial in tried), max(max(trial.losses) for trial in tried)
-    panel = _Panel(Even.over([1, longest]), Log.over([lowest, highest]))
+    panel = Panel(Even.over([1, longest]), Log.over([lowest, highest]))
     parts = list(panel.axes("epoch", "validation loss"))
     for trial in sorted(tried, key=lambda trial: (not trial.stopped, trial is search.best)):
         kind = "best" if trial is search.best else "faint" if trial.stopped else "other"
         places = [panel.at(epoch, loss) for epoch, loss in enumerate(trial.losses, 1)]
         parts.append(svg.path(f"curve {kind}", places, _hint(trial)))
         parts.append(svg.shape("circle", f"end {kind}", _hint(trial), cx=places[-1][0], cy=places[-1][1], r=3))
-    return svg.picture("chart", _WIDTH, _HEIGHT, "Validation loss of every trial after each epoch", parts)
+    return svg.picture("chart", WIDTH, HEIGHT, "Validation loss of every trial after each epoch", parts)
 
 
 def _losses(tried: list[Trial]) -> Scale:
@@ -97,7 +62,7 @@ def _scale(search: Search, name: str) -> Scale:
     return Log.over(values, 1e-300) if name in search.logarithmic else Even.over(values)
 
 
-def _dots(panel: _Panel, search: Search, tried: list[Trial], xs: list[object]) -> Iterator[Markup]:
+def _dots(panel: Panel, search: Search, tried: list[Trial], xs: list[object]) -> Iterator[Markup]:
     """A dot for every trial; those that were stopped lie under the others, and the best on top."""
     pairs = sorted(zip(tried, xs, strict=True), key=lambda pair: (not pair[0].stopped, pair[0] is search.best))
     for trial, x in pairs:
