@@ -114,9 +114,8 @@ def test_labels_that_came_and_went_are_told() -> None:
 
 def test_a_label_without_test_photos_says_so() -> None:
     bare = counted([[150, 0, 0], [0, 150, 0], [0, 0, 0]])
-    assert f"| `cedar`<br><sub>0 photos</sub> | no test photos | {NOTHING} | {NOTHING} |" in rows(
-        old().evaluation, new(bare).evaluation
-    )
+    text = rows(old().evaluation, new(bare).evaluation)
+    assert f"| `cedar`<br><sub>0 photos</sub> | no test photos | {NOTHING} | {NOTHING} |" in text
 
 
 def test_a_skew_beyond_chance_is_bold_and_one_within_it_is_not() -> None:
