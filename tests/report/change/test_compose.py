@@ -323,6 +323,21 @@ def test_precision_and_recall_are_drawn_for_the_weakest_labels(tmp_path: Path) -
             assert list(series.values) == sorted(series.values, reverse=True), "precision at that recall or more"
 
 
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (Run(), None),
+        (Run(minutes={"a": 0.5, "b": 130}), "2.2 hours (a 30 s, b 2.2 hours)"),
+        (Run(photos_ingested=1, bytes_pushed=999), "1 photo ingested, 999 bytes pushed"),
+        (Run(started="2026-11-25T10:00:00Z", runner="a|b"), "on <code>a&#124;b</code>"),
+    ],
+)
+def test_of_what_it_took_the_known_is_told(run: Run, said: str | None, tmp_path: Path) -> None:
+    found = written(compose(*pair(tmp_path, new(), old()), run=run))
+    assert ("### What it took" in found) is (said is not None)
+    assert (f"### What it took\n\n{said}\n" in found) is (said is not None)
+
+
 @pytest.mark.tree
 def test_the_committed_evidence_compared_with_itself_is_green() -> None:
     report = compose(side.read_base(reader(ROOT), "here"), side.read_head(reader(ROOT), "here"))

@@ -42,7 +42,7 @@ def evidence(names: tuple[str, ...], photos: int) -> BuildEvidence:
 def told(folder: Path, found: BuildEvidence) -> Report:
     """The report of a change from healthy evidence to this, with its names in settings, policy and corrections too."""
     names = found.evaluation.model.labels
-    params = json.dumps({name or "empty": {name or "empty": name} for name in names})
+    params = json.dumps({name[:500] or "empty": {name[:500] or "empty": name} for name in names})
     lines = "".join(f"{photo(place)},{json.dumps(name)}\n" for place, name in enumerate(names) if name.isprintable())
     corrections = "id,label\n" + lines.replace('\\"', '""').replace("\\\\", "\\")
     head = sides.head(lay(folder / "head", found, params, params, corrections, LOSSES))

@@ -21,6 +21,7 @@ from petpark.report.change.wording import (
     reason,
     shorten,
     span,
+    written,
 )
 
 _REASONS = 12
@@ -122,11 +123,7 @@ def _settings(base: Side, head: Side) -> Iterator[Line]:
         yield line(f"{len(found):,} settings")
         return
     for each in found:
-        yield line(name(each.name), " ", _value(each.base), " → ", _value(each.head))
-
-
-def _value(value: str | None) -> Piece:
-    return "not set" if value is None else Code(shorten(value))
+        yield line(name(each.name), " ", written(each.base), " → ", written(each.head))
 
 
 def _batches(base: Side, head: Side) -> Iterator[Line]:

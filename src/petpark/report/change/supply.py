@@ -8,7 +8,7 @@ from petpark.report.change import material
 from petpark.report.change.blocks import Block, Code, Details, Heading, Line, Piece, Small, Table, Text, line
 from petpark.report.change.material import BatchMove, Setting
 from petpark.report.change.side import Head, Side
-from petpark.report.change.wording import NAMED, NOTHING, counted, name, plural, shorten
+from petpark.report.change.wording import NAMED, NOTHING, counted, name, plural, shorten, written
 
 _COUNTS = (
     ("corrected", "corrected labels"),
@@ -63,17 +63,13 @@ def settings(base: Side, head: Head) -> Iterator[Block]:
 
 
 def _settings(what: str, found: Sequence[Setting]) -> Table:
-    rows = tuple((line(name(each.name)), _value(each.base), _value(each.head)) for each in found)
+    rows = tuple((line(name(each.name)), line(written(each.base, 60)), line(written(each.head, 60))) for each in found)
     return Table((line(what), line("base"), line("this change")), rows, words=3, caption=f"Each {what} that differs")
 
 
 def _moved(before: object, after: object, side: str) -> Line:
     old, new = getattr(before, side, None), getattr(after, side)
     return line(f"{new:,}") if old == new or old is None else line(f"{old:,} → {new:,}")
-
-
-def _value(value: str | None) -> Line:
-    return line("not set") if value is None else line(Code(shorten(value, 60) or " "))
 
 
 def _whole(found: Validation) -> str:

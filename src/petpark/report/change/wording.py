@@ -33,6 +33,11 @@ def name(text: str) -> Code:
     return Code(shorten(text) or "(no name)")
 
 
+def written(value: str | None, most: int = NAME) -> Piece:
+    """A setting's value as it is written; None is one that is not there."""
+    return "not set" if value is None else Code(shorten(value, most) or "''")
+
+
 def reason(text: str) -> Line:
     """A reason of the gate; what stands in quotes in it are names, and what stands in backticks commands."""
     return tuple(_pieces(shorten(text, REASON)))
