@@ -15,7 +15,7 @@ import pytest
 import uvloop
 
 from petpark.deploy.serving import wire
-from petpark.deploy.serving.team import Busy, Left, Lost, Team
+from petpark.deploy.serving.team import Busy, Left, Lost, Partings, Team
 from petpark.deploy.serving.wire import Kind
 from petpark.errors import ModelError
 from tests import models
@@ -42,8 +42,10 @@ async def gathered(model: Path, size: int = 1, queue: int = 8, seconds: float = 
         team.stop()
 
 
-def ask(team: Team, gone: Callable[[], bool] = bool) -> asyncio.Task[tuple[Kind, bytes]]:
-    return asyncio.get_running_loop().create_task(team.ask(Kind.PREDICT, PHOTO, gone))
+def ask(team: Team, partings: Partings | None = None) -> asyncio.Task[tuple[Kind, bytes]]:
+    return asyncio.get_running_loop().create_task(
+        team.ask(Kind.PREDICT, PHOTO, set() if partings is None else partings)
+    )
 
 
 def answered(message: tuple[Kind, bytes]) -> bool:
@@ -211,19 +213,22 @@ def test_a_worker_with_another_model_does_not_join(tmp_path: Path) -> None:
     run(work)
 
 
-def test_who_has_gone_away_takes_no_time_of_a_worker(model: Path) -> None:
+def test_who_goes_away_leaves_the_queue(model: Path) -> None:
     async def work() -> None:
         async with gathered(model, queue=2) as team:
             stop(pids(team)[0])
-            left: list[bool] = []
-            held, impatient, patient = ask(team), ask(team, lambda: bool(left)), ask(team)
+            partings: Partings = set()
+            held, impatient, patient = ask(team), ask(team, partings), ask(team)
             await until(lambda: team.waiting == 2)
-            left.append(True)
+            for part in list(partings):
+                part()
+            with pytest.raises(Left):
+                await impatient
+            assert team.waiting == 1
             os.kill(pids(team)[0], signal.SIGCONT)
             assert answered(await held)
             assert answered(await patient)
-            with pytest.raises(Left):
-                await impatient
+            assert not partings
             assert sum(served for _, _, served in team.workers) == 2
 
     run(work)

@@ -139,7 +139,7 @@ class Handlers:
 
     async def _ask(self, request: Request, kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
         try:
-            return await self._team.ask(kind, payload, request.gone)
+            return await self._team.ask(kind, payload, request.partings)
         except Busy:
             raise Problem(_RETRYABLE, "Too many photos wait: try again.", "busy", RETRY) from None
         except Left:

@@ -12,7 +12,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-GONE: Final = "petpark.gone"  # an extension of the ASGI scope
+PARTINGS: Final = "petpark.partings"  # an extension of the ASGI scope
 JSON: Final = "application/json"
 _SLUG: Final = "urn:petpark:problem:"
 
@@ -90,8 +90,8 @@ class Request:
         """Bytes of the body that have come."""
         self.hold: Callable[[int], None] = lambda _: None
         """Told of each piece of the body; may refuse it."""
-        self.gone: Callable[[], bool] = scope.get("extensions", {}).get(GONE, bool)
-        """Tells whether the client has gone away, where the server can tell."""
+        self.partings: set[Callable[[], None]] = scope.get("extensions", {}).get(PARTINGS, set())
+        """What is called if the client goes away, where the server tells."""
         self._receive = receive
 
     def header(self, name: bytes) -> str:

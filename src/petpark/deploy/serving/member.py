@@ -36,7 +36,6 @@ class Job:
 
     kind: Kind
     payload: bytes
-    gone: Callable[[], bool]
     answer: asyncio.Future[Message]
 
 

@@ -1,6 +1,7 @@
 """Connections with strangers: uvicorn waits for ever for a slow one, and keeps whatever it sends ahead."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -9,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from petpark.deploy.serving.closing import ClosingTransport
 from petpark.deploy.serving.guard import RETRY
-from petpark.deploy.serving.http import GONE, Problem
+from petpark.deploy.serving.http import PARTINGS, Problem
 
 _MOST: Final = 32 << 10  # bytes of a head, and of whatever else is no body
 _PIPELINE: Final = 32  # requests of one connection that wait for an earlier one's answer
@@ -39,6 +40,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._connections, self.limit_concurrency = self.limit_concurrency, None
         self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._partings: set[Callable[[], None]] = set()
         self._since = self.loop.time()
         self._bare = 0
         self._inside = False
@@ -65,6 +67,8 @@ class PatientProtocol(HttpToolsProtocol):
             self._calm(name)
         self._unset_keepalive_if_required()
         self.transport.lost()
+        for part in list(self._partings):
+            part()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -95,7 +99,7 @@ class PatientProtocol(HttpToolsProtocol):
             raise _Refused
         self._upgrade = self.parser.should_upgrade()
         if not self._upgrade:
-            self.scope["extensions"] = {GONE: self.transport.is_closing}  # type: ignore[dict-item] # a function
+            self.scope["extensions"] = {PARTINGS: self._partings}  # type: ignore[dict-item] # a set
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Self
 
 from petpark.config.serve import ServeSettings
@@ -18,6 +19,7 @@ __all__ = ["Busy", "Left", "Lost", "Team"]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # before another try, where a new worker does not get ready
 _WAITING: Final = 8  # photos for each worker, where the settings do not say
 _PATIENCE: Final = 60.0  # for a worker to open its model
+Partings = set[Callable[[], None]]
 _LOGGER: Final = logging.getLogger("petpark")
 
 
@@ -97,34 +99,37 @@ class Team:
         for recruit in self._recruits:
             recruit.end()
 
-    async def ask(self, kind: Kind, payload: bytes, gone: Callable[[], bool]) -> Message:
+    async def ask(self, kind: Kind, payload: bytes, partings: Partings) -> Message:
         """Have a worker answer.
 
         Args:
             kind: of the question.
             payload: the photo.
-            gone: tells whether who asks has gone away.
+            partings: what is called where who asks goes away.
 
         Raises:
             Busy: too many photos wait, or this one has waited for too long.
             Left: who asked has gone away, before a worker had the photo.
             Lost: the worker was lost over it.
         """
-        job = Job(kind, payload, gone, asyncio.get_running_loop().create_future())
+        job = Job(kind, payload, asyncio.get_running_loop().create_future())
         if self._idle:
             self._idle.popleft().take(job)
             return await job.answer
         if len(self._waiting) >= self.queue:
             raise Busy
-        return await self._queued(job)
+        return await self._queued(job, partings)
 
-    async def _queued(self, job: Job) -> Message:
+    async def _queued(self, job: Job, partings: Partings) -> Message:
         self._waiting.append(job)
+        leave = partial(self._drop, job, Left())
+        partings.add(leave)
         alarm = asyncio.get_running_loop().call_later(self.seconds, self._drop, job, Busy())
         try:
             return await job.answer
         finally:
             self._forget(job)
+            partings.discard(leave)
             alarm.cancel()
 
     def _drop(self, job: Job, why: Exception) -> None:
@@ -140,12 +145,10 @@ class Team:
         return True
 
     def _next(self, member: Member) -> None:
-        while self._waiting:
-            job = self._waiting.popleft()
-            if not job.gone():
-                return member.take(job)
-            job.answer.set_exception(Left())
-        return self._idle.append(member)
+        if self._waiting:
+            member.take(self._waiting.popleft())
+        else:
+            self._idle.append(member)
 
     async def _join(self, number: int, recruit: Recruit) -> dict[str, Any]:
         """Have a worker take a place; return what it says of the model."""
