@@ -23,7 +23,7 @@ OTHER = "127.0.0.2"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("service")
-    with running(folder, model=str(model), queue="4", client_requests="6", requests="8", body_seconds="20") as found:
+    with running(folder, model=str(model), queue="4", client_requests="6", requests="8", body_seconds="60") as found:
         yield found
 
 
@@ -146,9 +146,9 @@ def test_bodies_that_are_being_sent_fill_no_more_memory_than_is_meant_for_them(t
     size, piece = 10_000_000, bytes(1_000_000)
     with running(tmp_path, model=str(model), body_seconds="60") as service, ExitStack() as stack:
         before = resident(service.process.pid)
-        clients = [stack.enter_context(raw.connection(service)) for _ in range(40)]
 
-        def send(client: raw.Connection) -> bytes:
+        def send(_: int) -> bytes:
+            client = stack.enter_context(raw.connection(service))
             client.send(raw.PHOTO_HEAD + b"Content-Length: %d\r\n\r\n" % size)
             for _ in range(9):
                 if not client.send(piece):
@@ -156,7 +156,7 @@ def test_bodies_that_are_being_sent_fill_no_more_memory_than_is_meant_for_them(t
             return client.read(0.5)[0]
 
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(send, clients))
+            answers = list(pool.map(send, range(40)))
         assert resident(service.process.pid) - before < 320 << 20
         refused = [answer for answer in answers if answer]
         assert all(raw.statuses(answer) == [503] and b"retry-after: 1" in answer for answer in refused)
@@ -196,7 +196,8 @@ def test_a_storm_of_connections_leaves_nothing_open(service: Running) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(storm, range(16)))
-    until(lambda: descriptors(service.process.pid) <= before + 2)
+    assert service.client.get("/livez").status_code == 200  # it has come to the last of them
+    until(lambda: descriptors(service.process.pid) <= before + 2, 40)
     until(lambda: nobody_in_work(service))
     assert service.predict(PHOTO).status_code == 200
     assert service.metric("petpark_workers_replaced") == 0
