@@ -1,6 +1,7 @@
 """Servers to measure, each a process of its own on a free port of this machine, on the cores that it is given."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -120,8 +121,11 @@ def by_hand(folder: Path, model: str, place: Sequence[int], workers: int = 1) ->
 
 
 def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """A port that nobody has, and that Linux gives to no client meanwhile: it begins at 32768."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager

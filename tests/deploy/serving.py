@@ -84,13 +84,20 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": f"{ROOT / 'src'}", "PETPARK_LOG": "", "PETPARK_WORKERS": "1", **settings}
 
 
+def interruptible() -> None:
+    """In a new process: Ctrl-C counts, though who runs the tests may ignore it, as a job in the background does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(folder: Path, **settings: str) -> Iterator[Running]:
     """Run the service in a folder with settings PETPARK_…, named without that."""
     log = folder / "service.log"
     variables = environment({f"PETPARK_{name.upper()}": value for name, value in settings.items()})
     with log.open("wb") as file:
-        process = subprocess.Popen(command(), cwd=folder, env=variables, stderr=file, stdout=file)
+        process = subprocess.Popen(
+            command(), cwd=folder, env=variables, stderr=file, stdout=file, preexec_fn=interruptible
+        )
     service = Running(process, log)
     try:
         yield service

@@ -18,7 +18,7 @@ import pytest
 from petpark.predictionlog.rows import prediction_id
 from tests.conftest import draw, jpeg
 from tests.deploy import raw
-from tests.deploy.serving import Running, command, environment, problem, running
+from tests.deploy.serving import Running, command, environment, interruptible, problem, running
 from tests.services import PostgreSQL
 
 PHOTO = jpeg(draw(1))
@@ -168,7 +168,12 @@ def test_an_end_before_the_start_is_over_is_quick_and_silent(tmp_path: Path, mod
 
     for pause in (0.3, 0.6, 0.9, 1.2):
         process = subprocess.Popen(
-            command(), cwd=tmp_path, env=environment({"PETPARK_MODEL": str(model)}), stderr=subprocess.PIPE, text=True
+            command(),
+            cwd=tmp_path,
+            env=environment({"PETPARK_MODEL": str(model)}),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
         )
         time.sleep(pause)
         process.send_signal(how)
