@@ -96,7 +96,12 @@ def running(folder: Path, **settings: str) -> Iterator[Running]:
     variables = environment({f"PETPARK_{name.upper()}": value for name, value in settings.items()})
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command(), cwd=folder, env=variables, stderr=file, stdout=file, preexec_fn=interruptible
+            command(),
+            cwd=folder,
+            env=variables,
+            stderr=file,
+            stdout=file,
+            preexec_fn=interruptible,  # noqa: PLW1509 - it calls one function of C
         )
     service = Running(process, log)
     try:

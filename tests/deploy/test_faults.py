@@ -173,7 +173,7 @@ def test_an_end_before_the_start_is_over_is_quick_and_silent(tmp_path: Path, mod
             env=environment({"PETPARK_MODEL": str(model)}),
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=interruptible,
+            preexec_fn=interruptible,  # noqa: PLW1509 - it calls one function of C
         )
         time.sleep(pause)
         process.send_signal(how)
