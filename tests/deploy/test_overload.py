@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import draw, jpeg
+from tests.conftest import draw, encoded, jpeg
 from tests.deploy import raw
 from tests.deploy.memory import descriptors, resident
 from tests.deploy.serving import Running, problem, running
@@ -82,12 +82,13 @@ def test_while_photos_wait_everything_else_is_answered_quickly(service: Running)
     until(lambda: nobody_in_work(service))
 
 
-def test_who_goes_away_leaves_the_queue_at_once(service: Running) -> None:
+@pytest.mark.parametrize("photo", [PHOTO, encoded(draw(1, width=400, height=300), "BMP")], ids=["small", "large"])
+def test_who_goes_away_leaves_the_queue_at_once(service: Running, photo: bytes) -> None:
     before = service.metric("petpark_predictions_total")
     with busy(service, 1):
         with ExitStack() as stack:
             for _ in range(4):
-                stack.enter_context(raw.connection(service)).send(raw.photo_request(PHOTO))
+                stack.enter_context(raw.connection(service)).send(raw.photo_request(photo))
             until(lambda: service.metric("petpark_waiting_photos") == 4)
         until(lambda: service.metric("petpark_waiting_photos") == 0)
         until(lambda: service.metric("petpark_requests_in_work") == 1)

@@ -114,6 +114,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._bare, self._inside = 0, False
         self._since = self.loop.time()
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # paused by a large body: else nobody would notice that the client goes away
 
     def pause_writing(self) -> None:
         """The client does not read."""

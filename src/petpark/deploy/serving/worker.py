@@ -92,10 +92,11 @@ class Worker:
         scans.check(photo)
         decoded = images.decode(bytes(photo), min_side=self._classifier.size, max_pixels=self._classifier.max_pixels)
         prepared = images.prepare(decoded.pixels, self._classifier.size)
+        seems = looks.properties(prepared)  # now, not after the model: it leaves nothing in the caches
+        sha256 = hashlib.sha256(photo).digest()
         seen = time.perf_counter()
         probabilities, embedding = self._classifier.run(prepared[None])
         done = time.perf_counter()
-        seems = looks.properties(prepared)
         return wire.pack_answer(
             wire.Answer(
                 tuple(probabilities[0].tolist()),
@@ -106,7 +107,7 @@ class Worker:
                 width=decoded.width,
                 height=decoded.height,
                 format=decoded.format,
-                sha256=hashlib.sha256(photo).digest(),
+                sha256=sha256,
             )
         )
 
