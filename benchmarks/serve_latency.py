@@ -1,7 +1,7 @@
 """How long answers take at half load, beside one prediction alone."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from benchmarks import harness, result
 from benchmarks.serving import load, material, servers
@@ -13,6 +13,8 @@ _CONNECTIONS: Final = 4  # enough to keep one worker busy
 _FACTOR: Final = 3.0
 _PAUSE: Final = 100.0  # milliseconds
 P95: Final = 0.95
+
+T = TypeVar("T")
 
 
 class Took(NamedTuple):
@@ -30,13 +32,18 @@ class Took(NamedTuple):
 
 def run() -> result.Result:
     """Send photos at random times, half as many as the server can answer."""
+    return judge(*watch(look, _ROUNDS))
+
+
+def watch(look: Callable[[servers.Server, Sequence[int], str], T], rounds: int) -> tuple[list[T], str]:
+    """Look at one service that keeps its log, so many rounds; return what was seen, and where and with which photo."""
     cores = servers.cores()
-    with harness.scratch("serve-latency") as folder:
+    with harness.scratch("serve") as folder:
         found = material.lay(folder)
         log = f"sqlite:///{folder / 'log.db'}"
         with servers.petpark(folder, found.model, cores.server, log=log) as server:
-            took = [look(server, cores.client, found.raw) for _ in range(harness.rounds(_ROUNDS))]
-        return judge(took, f"{material.describe(found)}; {cores}; with the prediction log")
+            took = [look(server, cores.client, found.raw) for _ in range(harness.rounds(rounds))]
+        return took, f"{material.describe(found)}; {cores}; with the prediction log"
 
 
 def look(server: servers.Server, client: Sequence[int], request: str) -> Took:

@@ -7,8 +7,8 @@ from threading import Event, Thread
 from typing import Final, NamedTuple
 
 from benchmarks import harness, result
-from benchmarks.serve_latency import P95, capacities
-from benchmarks.serving import load, material, servers
+from benchmarks.serve_latency import P95, capacities, watch
+from benchmarks.serving import load, servers
 
 _SECONDS: Final = 60
 _NORMAL: Final = 20  # seconds of half load before
@@ -46,13 +46,7 @@ class Took(NamedTuple):
 
 def run() -> result.Result:
     """Overload the service for a minute, and go on at half load."""
-    cores = servers.cores()
-    with harness.scratch("serve-overload") as folder:
-        found = material.lay(folder)
-        log = f"sqlite:///{folder / 'log.db'}"
-        with servers.petpark(folder, found.model, cores.server, log=log) as server:
-            took = [look(server, cores.client, found.raw) for _ in range(harness.rounds(_ROUNDS))]
-        return judge(took, f"{material.describe(found)}; {cores}; with the prediction log")
+    return judge(*watch(look, _ROUNDS))
 
 
 def look(server: servers.Server, client: Sequence[int], request: str) -> Took:

@@ -11,9 +11,11 @@ from petpark.config.settings import Settings, parse
 PREFIX: Final = "PETPARK_"
 
 
-def _networks(text: str) -> str:
-    for each in filter(None, map(str.strip, text.split(","))):
-        ipaddress.ip_network(each)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _are_networks(text: str) -> str:
+    networks(text)
     return text
 
 
@@ -58,7 +60,7 @@ class ServeSettings(Settings):
     """After SIGTERM: time to finish what is in work."""
     token: Annotated[str, AfterValidator(_token)] = Field("", repr=False)
     """Bearer token that every request but those for health must carry; empty: none."""
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
+    trusted_proxies: Annotated[str, AfterValidator(_are_networks)] = ""
     """Addresses or networks, with commas between, whose `X-Forwarded-For` tells the client."""
     log: str = Field("sqlite:///state/predictions.db", repr=False)
     """Where predictions are logged: an SQLAlchemy URL (SQLite or PostgreSQL); empty: nowhere."""
@@ -66,6 +68,15 @@ class ServeSettings(Settings):
     """Share of the photos that is kept in the log. None by default: they show people."""
     photo_days: int = Field(7, ge=1, le=3650)
     """Days after which a kept photo is deleted."""
+
+
+def networks(text: str) -> list[Network]:
+    """Read addresses and networks with commas between.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    return [ipaddress.ip_network(each) for each in filter(None, map(str.strip, text.split(",")))]
 
 
 def read(environment: Mapping[str, str]) -> ServeSettings:

@@ -33,6 +33,15 @@ class Route(NamedTuple):
     light: bool = False
 
 
+def always(answer: Answer) -> Handler:
+    """Make a handler that gives the same answer each time."""
+
+    async def handler(_: Request) -> Answer:
+        return answer
+
+    return handler
+
+
 class Application:
     """Routes, guards, problems and metrics around the handlers.
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
-from petpark.config.serve import ServeSettings
+from petpark.config.serve import ServeSettings, networks
 from petpark.deploy.serving.http import Problem, Request
 
 RETRY: Final = {"Retry-After": "1"}
@@ -18,8 +18,6 @@ RETRY: Final = {"Retry-After": "1"}
 _ASK: Final = {"WWW-Authenticate": 'Basic realm="petpark: the token is the password", charset="UTF-8"'}
 
 _BODIES: Final = 256 << 20  # bytes of all bodies that are in memory
-
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Guard:
@@ -31,9 +29,7 @@ class Guard:
         self._held, self._most_held = 0, max(_BODIES, 4 * settings.max_bytes)
         self._clients: Counter[str] = Counter()
         self._token = settings.token.encode()
-        self._proxies: list[_Network] = [
-            ipaddress.ip_network(each) for each in filter(None, map(str.strip, settings.trusted_proxies.split(",")))
-        ]
+        self._proxies = networks(settings.trusted_proxies)
 
     def authorise(self, request: Request) -> None:
         """Let pass who shows the token, as a bearer or as the password that a browser asks for.

@@ -4,8 +4,8 @@ import mimetypes
 from pathlib import Path
 from typing import Final
 
-from petpark.deploy.serving.application import Handler, Route
-from petpark.deploy.serving.http import Answer, Request
+from petpark.deploy.serving.application import Handler, Route, always
+from petpark.deploy.serving.http import Answer
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -37,9 +37,4 @@ class Page:
 def _file(path: Path) -> Handler:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
-    answer = Answer(path.read_bytes(), kind, _HEADERS)
-
-    async def handler(_: Request) -> Answer:
-        return answer
-
-    return handler
+    return always(Answer(path.read_bytes(), kind, _HEADERS))

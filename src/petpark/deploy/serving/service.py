@@ -10,7 +10,7 @@ from typing import Any, Final
 from petpark.config.serve import ServeSettings
 from petpark.deploy.bundle import manifest
 from petpark.deploy.serving import openapi
-from petpark.deploy.serving.application import Application, Handler, Route
+from petpark.deploy.serving.application import Application, Route, always
 from petpark.deploy.serving.guard import RETRY, Guard
 from petpark.deploy.serving.handlers import Handlers, Model
 from petpark.deploy.serving.http import Answer, Problem, Receive, Request, Scope, Send, as_json
@@ -90,12 +90,6 @@ class Service:
     def _routes(self, handlers: Handlers, metrics: Metrics, built: dict[str, Any]) -> dict[str, Route]:
         described = openapi.document(built["version"], built["labels"], self._settings)
 
-        def fixed(value: object) -> Handler:
-            async def answer(_: Request) -> Answer:
-                return as_json(value)
-
-            return answer
-
         async def figures(_: Request) -> Answer:
             return Answer(metrics.text(), KIND)
 
@@ -104,8 +98,8 @@ class Service:
             "/predict": Route(post, handlers.predict, "predict"),
             "/explain": Route(post, handlers.explain, "explain"),
             "/feedback": Route(post, handlers.feedback, "feedback"),
-            "/version": Route(get, fixed(built), "version"),
-            "/docs.json": Route(get, fixed(described), "docs"),
+            "/version": Route(get, always(as_json(built)), "version"),
+            "/docs.json": Route(get, always(as_json(described)), "docs"),
             "/metrics": Route(get, figures, "metrics", light=True),
             "/livez": Route(get, self._alive, "health", public=True),
             "/readyz": Route(get, self._ready, "health", public=True),
